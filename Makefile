@@ -1,0 +1,42 @@
+# Everything a newcomer types. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+JOBS   ?= 2
+
+.PHONY: help demo test check format bench clean clean-demo
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## move three waves of incidents from a rehearsal ServiceNow to a rehearsal Jira
+	@$(BIN)/cutover demo
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: $(STAMP) ## format, lint, types, import contracts, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n $(JOBS)
+
+format: $(STAMP) ## put the code in its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## the figures, printed side by side
+	$(BIN)/python -m tests.bench
+
+clean-demo: ## forget the demo's migration and its rehearsal systems
+	@if [ -d demo ]; then $(BIN)/cutover demo --reset; fi
+
+clean: clean-demo ## remove everything that make made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
