@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.kit.contract import Clock
 from connectors.kit.errors import ConnectorError
@@ -61,15 +61,15 @@ async def retry(
 ) -> Result:
     """Make `call` again after its failure `first`: `attempts` in all. Raises the last failure's error."""
 
-    def worth_it(error: BaseException) -> bool:
-        return isinstance(error, Retriable) and budget.spend()
+    def enough(state: RetryCallState) -> bool:
+        return state.attempt_number >= attempts - 1 or not budget.spend()
 
     def wait(state: RetryCallState) -> float:
         return min(LONGEST_WAIT, FIRST_WAIT * 2.0**state.attempt_number) * (0.5 + clock.random() / 2)
 
     plan = AsyncRetrying(
-        retry=retry_if_exception(worth_it),
-        stop=stop_after_attempt(max(1, attempts - 1)),
+        retry=retry_if_exception_type(Retriable),
+        stop=enough,
         wait=wait,
         sleep=clock.sleep,
         reraise=True,
