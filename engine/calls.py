@@ -1,0 +1,31 @@
+"""Calls of many records: in batches as large as the target takes, many at a time, an outcome for each record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from connectors.kit.contract import Failed, Outcome, Write
+from connectors.kit.errors import ConnectorError
+from engine.context import Context
+from engine.flow import Flow
+from engine.jobs import Job
+
+Call = Callable[[str, Sequence[Write]], Awaitable[list[Outcome]]]
+
+
+async def send(context: Context, flow: Flow, call: Call, jobs: Sequence[Job]) -> list[Outcome]:
+    """Outcomes in the order of the jobs; an error of a whole batch becomes one of each record in it."""
+
+    async def one(batch: list[Write]) -> list[Outcome]:
+        try:
+            async with context.pacing.step(context.name):
+                return await call(flow.target_entity, batch)
+        except ConnectorError as error:
+            return [Failed(write.xid, error) for write in batch]
+
+    size = max(1, flow.writes.bulk)
+    batches = [[job.write for job in jobs[at : at + size]] for at in range(0, len(jobs), size)]
+    if len(batches) == 1:
+        return await one(batches[0])
+    return [outcome for answer in await asyncio.gather(*map(one, batches)) for outcome in answer]

@@ -1,0 +1,27 @@
+"""What the rooms of one wave share. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.clock import Clock
+from engine.ledger import Ledger
+from engine.pacing import Pacing
+from engine.people import People
+from engine.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One wave and the engine around it."""
+
+    wave: int
+    name: str
+    ledger: Ledger
+    pacing: Pacing
+    clock: Clock
+    people: People
+    telemetry: Telemetry
+    secret: bytes  # the key of the fingerprints
+    born: datetime  # when this engine began: nothing that an earlier one sent left later than that

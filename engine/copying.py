@@ -1,0 +1,126 @@
+"""Reads a flow's part of a wave, chunk by chunk, through a bounded queue into the pipeline; then what changed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from connectors.kit.contract import Page, Record, Scope
+from engine.context import Context
+from engine.flow import Flow
+from engine.patience import Patience
+from engine.pipeline import Pipeline
+
+
+class Filled(NamedTuple):
+    """A chunk that is open in the ledger, with its records in hand."""
+
+    span: str
+    records: list[Record]
+
+
+Queue = asyncio.Queue[Filled | None]
+
+
+class Copier:
+    """Copies one flow of one wave."""
+
+    def __init__(
+        self,
+        context: Context,
+        flow: Flow,
+        scope: Scope,
+        pipeline: Pipeline,
+        patience: Patience,
+        chunk: int,
+        workers: int,
+    ) -> None:
+        self._context = context
+        self._flow = flow
+        self._scope = scope
+        self._pipeline = pipeline
+        self._patience = patience
+        self._chunk = chunk
+        self._workers = workers
+
+    async def copy(self) -> None:
+        """Everything in scope, from where the ledger says it was left."""
+        context, flow, ask = self._context, self._flow, self._patience.ask
+        lanes = await context.ledger.lanes(context.wave, flow.entity)
+        if not lanes:
+            # The position comes first: what changes while we read is then seen by the catch-up.
+            position = await ask(flow.source.position, self._scope)
+            spans = await ask(flow.source.spans, self._scope, 1)
+            await context.ledger.open_lanes(context.wave, flow.entity, spans, position)
+            lanes = await context.ledger.lanes(context.wave, flow.entity)
+        queue: Queue = asyncio.Queue(maxsize=self._workers)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._work(queue))
+            await self._refill(queue)
+            async with asyncio.TaskGroup() as readers:
+                for lane, rest in lanes.items():
+                    readers.create_task(self._read(queue, lane, rest))
+            for _ in range(self._workers):
+                await queue.put(None)
+
+    async def _refill(self, queue: Queue) -> None:
+        """Read again the chunks that were open when the last engine ended."""
+        for chunk in await self._context.ledger.open_chunks(self._context.wave, self._flow.entity):
+            records: list[Record] = []
+            span: str | None = chunk.span
+            while span is not None:
+                page = await self._page(span)
+                records += page.records
+                span = page.rest
+            await queue.put(Filled(chunk.span, records))
+
+    async def _read(self, queue: Queue, lane: int, rest: str | None) -> None:
+        while rest is not None:
+            page = await self._page(rest)
+            await self._context.ledger.open_chunk(
+                self._context.wave, self._flow.entity, lane, page.span, page.rest, len(page.records)
+            )
+            self._context.telemetry.count("read", len(page.records))
+            if page.records:
+                await queue.put(Filled(page.span, page.records))
+            rest = page.rest
+
+    async def _page(self, span: str) -> Page:
+        limit = min(self._chunk, self._flow.reads.page)
+        return await self._patience.ask(self._flow.source.read, self._scope, span, limit)
+
+    async def _work(self, queue: Queue) -> None:
+        while (chunk := await queue.get()) is not None:
+            await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
+            await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span)
+
+    async def catch_up(self) -> bool:
+        """Take over what changed at the source since the watermark. True when there was anything newer."""
+        context, flow = self._context, self._flow
+        found = False
+        while True:
+            position = await context.ledger.position(context.wave, flow.entity)
+            if position is None:
+                return found
+            part = await self._patience.ask(flow.source.changes, self._scope, position)
+            versions = {change.key: change.version for change in part.changes if not change.deleted}
+            known = await context.ledger.known(flow.entity, list(versions)) if versions else {}
+            newer = [key for key, version in versions.items() if key not in known or version > known[key].version]
+            if newer:
+                found = True
+                await self.carry_keys(newer)
+            if part.position != position:
+                await context.ledger.advance(context.wave, flow.entity, part.position)
+            if part.caught_up:
+                return found
+
+    async def carry_keys(self, keys: list[str], *, again: bool = False) -> int:
+        """Bring these records by key, as they are now. The number that still exist at the source."""
+        existing = 0
+        for at in range(0, len(keys), self._chunk):
+            some = keys[at : at + self._chunk]
+            records = await self._patience.ask(self._flow.source.fetch, self._scope, some)
+            await self._patience.persist(self._pipeline.carry, self._flow, records, again=again)
+            existing += len(records)
+        return existing

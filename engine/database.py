@@ -1,0 +1,161 @@
+"""SQLite with one writer and one reader, and commits shared by all who wait for one.
+
+Two connections on purpose: tasks that share a connection share its open transaction. Writers hand in a whole
+transaction each; those that wait at the same moment are committed together, so that durability (synchronous=FULL)
+costs one fsync for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiosqlite
+
+from engine.errors import LedgerError
+
+Statement = tuple[str, Sequence[Any]]
+Witness = Callable[[str, str], None]
+"""Called with ('before' | 'after', point) around each durable write: where crash tests pull the plug."""
+
+
+class _Job(NamedTuple):
+    point: str
+    statements: Sequence[Statement]
+    done: asyncio.Future[list[int]]
+
+
+def _nobody(_when: str, _point: str) -> None:
+    return None
+
+
+class Database:
+    """One SQLite file. `write` is durable when it returns; `read` sees only what is durable."""
+
+    def __init__(self, path: Path, witness: Witness | None = None) -> None:
+        self.path = path
+        self._witness = witness or _nobody
+        self._jobs: list[_Job] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._pump: asyncio.Task[None] | None = None
+        self._writer: aiosqlite.Connection
+        self._reader: aiosqlite.Connection
+
+    async def open(self) -> None:
+        try:
+            self._writer = await aiosqlite.connect(self.path, isolation_level=None)
+            await self._writer.execute("PRAGMA journal_mode=WAL")
+            await self._writer.execute("PRAGMA synchronous=FULL")
+            await self._writer.execute("PRAGMA wal_autocheckpoint=4000")
+            await self._writer.execute("PRAGMA busy_timeout=5000")
+            self._reader = await aiosqlite.connect(self.path, isolation_level=None)
+            await self._reader.execute("PRAGMA query_only=ON")
+        except sqlite3.Error as error:
+            raise LedgerError(_explain(error, self.path)) from error
+        self._pump = asyncio.create_task(self._commit_forever(), name="ledger writer")
+
+    async def close(self) -> None:
+        """Commit what waits, then let go of the file. Fine to call twice."""
+        if self._pump is None:
+            return
+        self._closing = True
+        self._wake.set()
+        await self._pump
+        self._pump = None
+        await self._reader.close()
+        await self._writer.close()
+
+    async def write(self, point: str, statements: Iterable[Statement]) -> list[int]:
+        """Run these statements as one transaction; durable on return. Gives the row count of each statement."""
+        job = _Job(point, tuple(statements), asyncio.get_running_loop().create_future())
+        if self._closing:
+            raise LedgerError("The ledger is closed; the engine is stopping.")
+        self._jobs.append(job)
+        self._wake.set()
+        # A caller that is cancelled must not take its half of a shared transaction with it.
+        return await asyncio.shield(job.done)
+
+    async def script(self, sql: str) -> None:
+        """Run a schema script, before anything else is written."""
+        await self._writer.executescript(sql)
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return list(await self._reader.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+        except sqlite3.Error as error:
+            raise LedgerError(_explain(error, self.path)) from error
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._jobs:
+                jobs, self._jobs = self._jobs, []
+                await self._commit(jobs)
+            if self._closing:
+                return
+
+    async def _commit(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            self._witness("before", job.point)
+        counts: list[tuple[_Job, list[int]]] = []
+        try:
+            await self._writer.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                try:
+                    counts.append((job, await self._apply(job, alone=len(jobs) == 1)))
+                except sqlite3.Error as error:
+                    if not self._writer.in_transaction:
+                        raise  # a full disk ends the whole transaction, not only this part of it
+                    job.done.set_exception(LedgerError(_explain(error, self.path)))
+            await self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                await self._writer.execute("ROLLBACK")
+            for job in jobs:
+                if not job.done.done():
+                    job.done.set_exception(LedgerError(_explain(error, self.path)))
+            return
+        for job, rows in counts:
+            self._witness("after", job.point)
+            if not job.done.done():
+                job.done.set_result(rows)
+
+    async def _apply(self, job: _Job, *, alone: bool) -> list[int]:
+        if not alone:
+            await self._writer.execute("SAVEPOINT job")
+        rows = []
+        try:
+            for sql, parameters in job.statements:
+                cursor = await self._writer.execute(sql, parameters)
+                rows.append(cursor.rowcount)
+        except sqlite3.Error:
+            if self._writer.in_transaction:
+                await self._writer.execute("ROLLBACK" if alone else "ROLLBACK TO job")
+                if alone:
+                    await self._writer.execute("BEGIN IMMEDIATE")
+            raise
+        if not alone:
+            await self._writer.execute("RELEASE job")
+        return rows
+
+
+def _explain(error: sqlite3.Error, path: Path) -> str:
+    """What SQLite's word means for an operator. Never the statement's parameters."""
+    text = str(error)
+    if "full" in text:
+        advice = "The disk is full. Free space there; what was acknowledged is safe. Then: cutover run"
+    elif "readonly" in text:
+        advice = "The file or its folder cannot be written. Give the engine's user write access. Then: cutover run"
+    elif "locked" in text:
+        advice = "Another process has it open for writing. Close that one. Then: cutover run"
+    elif "malformed" in text or "not a database" in text:
+        advice = "The file is damaged. Restore it from a copy, or move it away and reconcile before you load again."
+    else:
+        advice = "See the engine's log."
+    return f"The ledger {path.name} could not be used ({text}). {advice}"

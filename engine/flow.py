@@ -1,0 +1,57 @@
+"""One entity pair, ready to run: where it is read, where it goes, how it is mapped. Values only, made by `assembly`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from connectors.kit.contract import Scope, Source, Target, Traits
+from engine.mapping import Mapper
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A reference of one entity to another, tied in the second pass: as a link of a type, or as a field."""
+
+    name: str
+    to_entity: int
+    link: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One entity of a playbook (or what hangs on it) on its way from a source to a target."""
+
+    name: str  # as the ledger knows it: 'incident', 'incident/comment'
+    entity: int
+    program: str  # whose external ids these are: one per migration
+    source_system: str
+    source: Source
+    target: Target
+    source_entity: str
+    target_entity: str
+    filters: tuple[str, ...]
+    mapper: Mapper
+    reads: Traits
+    writes: Traits
+    moves: bool = False  # it has a status
+    children: tuple[Flow, ...] = ()
+    ties: Mapping[str, Tie] | None = None
+    has_content: bool = False
+
+    def xid(self, key: str) -> str:
+        """The external id of the record with this source key: the same one for ever, and nobody else's."""
+        parts = "\x1f".join((self.program, self.name, self.source_system, key))
+        return base64.b32encode(blake2b(parts.encode(), digest_size=15).digest()).decode().lower()
+
+    def scope(self, wave_filter: str = "") -> Scope:
+        filters = (*self.filters, wave_filter) if wave_filter else self.filters
+        return Scope(self.source_entity, filters, self.mapper.needs)
+
+    @property
+    def lasting(self) -> bool:
+        """More is to come after the record itself is created."""
+        return self.moves or bool(self.children)

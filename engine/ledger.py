@@ -1,0 +1,491 @@
+"""The ledger: every record's fate, durable before it is acknowledged. The only file that speaks SQL.
+
+Rows travel as one JSON text a statement, unpacked by SQLite itself: a chunk is then one call that holds no
+interpreter lock, where `executemany` would take the lock once a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from engine.clock import Clock
+from engine.database import Database, Statement, Witness
+from engine.errors import LedgerError
+from engine.model import Bucket, Entry, Hold, Intent, SetAside, WaveState
+
+SCHEMA_VERSION = 1
+
+_UPSERT_ENTRIES = """
+INSERT INTO entry (entity, key, wave, bucket, target, version, print)
+SELECT ?1, value->>0, ?2, value->>1, value->>2, value->>3, value->>4 FROM json_each(?3) WHERE true
+ON CONFLICT (entity, key) DO UPDATE
+SET bucket = excluded.bucket, target = excluded.target, version = excluded.version, print = excluded.print
+"""
+_NAME_CAUSES = "INSERT OR IGNORE INTO cause (text) SELECT DISTINCT value->>1 FROM json_each(?1)"
+_UPSERT_ASIDE = """
+INSERT INTO aside (entity, key, wave, cause, field, parent, since)
+SELECT ?1, value->>0, ?2, (SELECT id FROM cause WHERE text = value->>1), value->>2, value->>3, ?4 FROM json_each(?3) WHERE true
+ON CONFLICT (entity, key) DO UPDATE
+SET cause = excluded.cause, field = excluded.field, tries = tries + 1
+"""
+_FORGET_ASIDE = "DELETE FROM aside WHERE entity = ?1 AND key IN (SELECT value->>0 FROM json_each(?2))"
+
+
+class WaveRow(NamedTuple):
+    id: int
+    name: str
+    state: WaveState
+    cause: str
+    playbook: str
+    approved: str
+    started: str
+    ended: str
+
+
+class OpenChunk(NamedTuple):
+    id: int
+    span: str
+
+
+class OpenReference(NamedTuple):
+    key: str
+    name: str
+    to_key: str
+    target: str
+    to_target: str
+
+
+class AsideRow(NamedTuple):
+    entity: str
+    key: str
+    wave: str
+    bucket: Bucket
+    cause: str
+    field: str
+    since: str
+    tries: int
+    target: str
+    parent: str
+
+
+class Ledger:
+    """Verbs write (each is one durable point, named like the verb); the rest reads."""
+
+    def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
+        self._db = Database(path, witness)
+        self._clock = clock
+        self._entities: dict[str, int] = {}
+
+    async def open(self) -> None:
+        await self._db.open()
+        found = (await self._db.read("PRAGMA user_version"))[0][0]
+        if found == 0:
+            schema = resources.files("engine").joinpath("schema.sql").read_text()
+            await self._db.script(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif found != SCHEMA_VERSION:
+            await self._db.close()
+            raise LedgerError(
+                f"The ledger {self._db.path.name} was written by another version of cutover (schema {found}, this one "
+                f"knows {SCHEMA_VERSION}). Run that version, or start a new migration folder."
+            )
+        self._entities = dict(await self._db.read("SELECT name, id FROM entity"))
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    # ------------------------------------------------------------ names
+
+    async def meta(self, name: str, value: str) -> str:
+        """The value under this name; `value` is stored when there is none yet."""
+        await self._db.write("meta", [("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))])
+        return str((await self._db.read("SELECT value FROM meta WHERE name = ?", (name,)))[0][0])
+
+    async def entity(self, name: str) -> int:
+        """The number of this entity, given once and for all."""
+        if name not in self._entities:
+            await self._db.write("entity", [("INSERT OR IGNORE INTO entity (name) VALUES (?)", (name,))])
+            self._entities = dict(await self._db.read("SELECT name, id FROM entity"))
+        return self._entities[name]
+
+    # ------------------------------------------------------------ waves
+
+    async def add_wave(self, name: str) -> None:
+        await self._db.write(
+            "add_wave", [("INSERT OR IGNORE INTO wave (name, state) VALUES (?, ?)", (name, WaveState.DRAFT))]
+        )
+
+    async def waves(self) -> dict[str, WaveRow]:
+        rows = await self._db.read("SELECT id, name, state, cause, playbook, approved, started, ended FROM wave")
+        return {row[1]: WaveRow(row[0], row[1], WaveState(row[2]), *row[3:]) for row in rows}
+
+    async def wave_state(self, wave: str, state: WaveState, cause: str = "", *, by: str = "engine") -> None:
+        now = self._now()
+        await self._db.write(
+            "wave_state",
+            [
+                ("UPDATE wave SET state = ?, cause = ? WHERE name = ?", (state, cause, wave)),
+                self._event(by, f"wave {state}", wave, cause, now),
+            ],
+        )
+
+    async def approve(self, wave: str, by: str, playbook: str) -> None:
+        now = self._now()
+        await self._db.write(
+            "approve",
+            [
+                (
+                    "UPDATE wave SET state = ?, cause = '', approved = ?, playbook = ?, ended = '', "
+                    "started = CASE started WHEN '' THEN ? ELSE started END WHERE name = ?",
+                    (WaveState.APPROVED, by, playbook, now, wave),
+                ),
+                self._event(by, "wave approved", wave, f"playbook {playbook}", now),
+            ],
+        )
+
+    async def loaded(self, wave: str, note: str) -> None:
+        """Everything of the wave is where it should be; `note` is what a signer should know."""
+        now = self._now()
+        await self._db.write(
+            "loaded",
+            [
+                (
+                    "UPDATE wave SET state = ?, cause = ?, ended = ? WHERE name = ?",
+                    (WaveState.AWAITING_SIGN_OFF, note, now, wave),
+                ),
+                self._event("engine", f"wave {WaveState.AWAITING_SIGN_OFF}", wave, note, now),
+            ],
+        )
+
+    async def plan(self, wave: int, counts: dict[int, int]) -> None:
+        """What the source counts in scope, by entity."""
+        rows = [("INSERT OR REPLACE INTO planned VALUES (?, ?, ?)", (wave, entity, n)) for entity, n in counts.items()]
+        await self._db.write("plan", rows)
+
+    async def planned(self) -> dict[tuple[int, int], int]:
+        return {(w, e): n for w, e, n in await self._db.read("SELECT wave, entity, n FROM planned")}
+
+    # ------------------------------------------------------------ reading: lanes, chunks, feeds
+
+    async def open_lanes(self, wave: int, entity: int, spans: Sequence[str], position: str) -> None:
+        """Where reading starts and from where changes count, in one step: nothing can fall between."""
+        rows: list[Statement] = [
+            ("INSERT OR IGNORE INTO lane VALUES (?, ?, ?, ?)", (wave, entity, lane, span))
+            for lane, span in enumerate(spans)
+        ]
+        rows.append(("INSERT OR IGNORE INTO feed VALUES (?, ?, ?)", (wave, entity, position)))
+        await self._db.write("open_lanes", rows)
+
+    async def lanes(self, wave: int, entity: int) -> dict[int, str | None]:
+        """What is left to read, by lane; empty when the wave never began this entity."""
+        return dict(await self._db.read("SELECT lane, rest FROM lane WHERE wave = ? AND entity = ?", (wave, entity)))
+
+    async def open_chunk(self, wave: int, entity: int, lane: int, span: str, rest: str | None, records: int) -> None:
+        await self._db.write(
+            "open_chunk",
+            [
+                (
+                    "INSERT INTO chunk (wave, entity, span, records, done) VALUES (?, ?, ?, ?, ?)",
+                    (wave, entity, span, records, int(records == 0)),
+                ),
+                ("UPDATE lane SET rest = ? WHERE wave = ? AND entity = ? AND lane = ?", (rest, wave, entity, lane)),
+            ],
+        )
+
+    async def open_chunks(self, wave: int, entity: int) -> list[OpenChunk]:
+        rows = await self._db.read(
+            "SELECT id, span FROM chunk WHERE wave = ? AND entity = ? AND done = 0 ORDER BY id", (wave, entity)
+        )
+        return [OpenChunk(*row) for row in rows]
+
+    async def close_chunk(self, wave: int, entity: int, span: str) -> None:
+        await self._db.write(
+            "close_chunk",
+            [
+                (
+                    "UPDATE chunk SET done = 1 WHERE wave = ? AND entity = ? AND done = 0 AND span = ?",
+                    (wave, entity, span),
+                )
+            ],
+        )
+
+    async def chunks(self, wave: int) -> tuple[int, int]:
+        """(done, opened) chunks of a wave."""
+        rows = await self._db.read("SELECT coalesce(sum(done), 0), count(*) FROM chunk WHERE wave = ?", (wave,))
+        return rows[0][0], rows[0][1]
+
+    async def position(self, wave: int, entity: int) -> str | None:
+        rows = await self._db.read("SELECT position FROM feed WHERE wave = ? AND entity = ?", (wave, entity))
+        return rows[0][0] if rows else None
+
+    async def advance(self, wave: int, entity: int, position: str) -> None:
+        await self._db.write(
+            "advance", [("UPDATE feed SET position = ? WHERE wave = ? AND entity = ?", (position, wave, entity))]
+        )
+
+    # ------------------------------------------------------------ entries
+
+    async def known(self, entity: int, keys: Sequence[str]) -> dict[str, Entry]:
+        """What the ledger has about these keys."""
+        rows = await self._db.read(
+            "SELECT key, bucket, target, version, print, wave FROM entry "
+            "WHERE entity = ? AND key IN (SELECT value FROM json_each(?))",
+            (entity, orjson.dumps(keys).decode()),
+        )
+        return {row[0]: Entry(row[0], Bucket(row[1]), *row[2:]) for row in rows}
+
+    async def intend(self, wave: int, entity: int, keys: Sequence[str], mark: str) -> int:
+        """About to create these: durable before the call goes out. Gives the intent's number."""
+        sent = self._now()
+        number = self._intent_number()
+        await self._db.write(
+            "intend",
+            [
+                (
+                    "INSERT INTO intent VALUES (?, ?, ?, ?, ?, ?)",
+                    (number, wave, entity, mark, sent, orjson.dumps(keys).decode()),
+                )
+            ],
+        )
+        return number
+
+    async def settle(
+        self,
+        wave: int,
+        entity: int,
+        entries: Iterable[Entry],
+        aside: Iterable[SetAside] = (),
+        *,
+        references: Iterable[tuple[str, str, int, str]] = (),
+        intent: int | None = None,
+        in_doubt: Sequence[str] = (),
+        bucket: Bucket = Bucket.QUARANTINED,
+        point: str = "settle",
+    ) -> None:
+        """What became of records: entries as they are now, records set aside, and the intent that this answers.
+
+        `references` are (key, name, to_entity, to_key). `in_doubt` are the keys of the intent that still have no
+        answer: the intent stays for these.
+        """
+        rows = [(e.key, int(e.bucket), e.target, e.version, e.print) for e in entries]
+        set_aside = list(aside)
+        statements: list[Statement] = []
+        if rows:
+            packed = orjson.dumps(rows).decode()
+            statements.append((_UPSERT_ENTRIES, (entity, wave, packed)))
+            if point == "settle":
+                statements.append((_FORGET_ASIDE, (entity, packed)))
+        if set_aside:
+            kept = orjson.dumps([(s.key, int(bucket), s.target, s.version, "") for s in set_aside]).decode()
+            causes = orjson.dumps([(s.key, s.cause, s.field, s.parent) for s in set_aside]).decode()
+            statements.append((_UPSERT_ENTRIES, (entity, wave, kept)))
+            statements.append((_NAME_CAUSES, (causes,)))
+            statements.append((_UPSERT_ASIDE, (entity, wave, causes, self._now())))
+        statements += [
+            (
+                "INSERT OR IGNORE INTO reference (entity, key, name, to_entity, to_key, wave) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (entity, key, name, to_entity, to_key, wave),
+            )
+            for key, name, to_entity, to_key in references
+        ]
+        if intent is not None:
+            statements.append(self._answer(intent, in_doubt))
+        if statements:
+            await self._db.write(point, statements)
+
+    async def intents(self, wave: int, entity: int) -> dict[str, Intent]:
+        """Creates that went out and were never answered, by key."""
+        rows = await self._db.read(
+            "SELECT j.value, mark, sent, intent.id FROM intent, json_each(intent.keys) j WHERE wave = ? AND entity = ?",
+            (wave, entity),
+        )
+        return {row[0]: Intent(*row) for row in rows}
+
+    async def drop_intents(self, wave: int, entity: int) -> None:
+        """Every one of them has been resolved: each key has an entry or is certainly absent."""
+        await self._db.write("drop_intents", [("DELETE FROM intent WHERE wave = ? AND entity = ?", (wave, entity))])
+
+    async def overlap(self, wave: int, entity: int, keys: Sequence[str]) -> None:
+        """In this wave's scope, but an earlier wave has moved them."""
+        await self._db.write(
+            "overlap",
+            [
+                (
+                    "INSERT OR IGNORE INTO overlap SELECT ?, ?, value FROM json_each(?)",
+                    (wave, entity, orjson.dumps(keys).decode()),
+                )
+            ],
+        )
+
+    async def keys(self, wave: int, entity: int, after: str, limit: int) -> list[str]:
+        """Keys of this wave's entries in order, for a sweep against the source."""
+        rows = await self._db.read(
+            "SELECT key FROM entry WHERE entity = ? AND key > ? AND wave = ? AND bucket <> 8 ORDER BY key LIMIT ?",
+            (entity, after, wave, limit),
+        )
+        return [row[0] for row in rows]
+
+    # ------------------------------------------------------------ set aside
+
+    async def aside(
+        self, *, wave: str = "", cause: str = "", keys: Sequence[str] = (), limit: int = 1000
+    ) -> list[AsideRow]:
+        rows = await self._db.read(
+            "SELECT entity.name, aside.key, wave.name, entry.bucket, cause.text, aside.field, "
+            "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause "
+            "JOIN entity ON entity.id = aside.entity JOIN wave ON wave.id = aside.wave "
+            "WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
+            "AND (?3 = '[]' OR aside.key IN (SELECT value FROM json_each(?3))) "
+            "ORDER BY cause.text, aside.entity, aside.key LIMIT ?4",
+            (wave, cause, orjson.dumps(keys).decode(), limit),
+        )
+        return [AsideRow(r[0], r[1], r[2], Bucket(r[3]), *r[4:]) for r in rows]
+
+    async def causes(self) -> list[tuple[str, str, str, str, int]]:
+        """(bucket word, wave, cause, field, records) of everything set aside, largest first."""
+        rows = await self._db.read(
+            "SELECT entry.bucket, wave.name, cause.text, aside.field, count(*) FROM aside "
+            "JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 "
+            "GROUP BY entry.bucket, wave.id, aside.cause, aside.field ORDER BY count(*) DESC"
+        )
+        return [(Bucket(r[0]).word, *r[1:]) for r in rows]
+
+    # ------------------------------------------------------------ references
+
+    async def open_references(self, wave: int, entity: int, name: str, after: str, limit: int) -> list[OpenReference]:
+        """References of this entity whose both ends exist at the target by now, in key order."""
+        rows = await self._db.read(
+            "SELECT r.key, r.name, r.to_key, a.target, b.target FROM reference r "
+            "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
+            "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
+            "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND r.key || char(0) || r.to_key > ?3 "
+            "AND (r.wave = ?5 OR b.wave = ?5) "
+            "AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
+            (entity, name, after, limit, wave),
+        )
+        return [OpenReference(*row) for row in rows]
+
+    async def tied(self, entity: int, references: Sequence[OpenReference]) -> None:
+        """The second pass has tied these together."""
+        packed = orjson.dumps([(r.key, r.name, r.to_key) for r in references]).decode()
+        await self._db.write(
+            "tied",
+            [
+                (
+                    "UPDATE reference SET done = 1 WHERE entity = ?1 AND (key, name, to_key) IN "
+                    "(SELECT value->>0, value->>1, value->>2 FROM json_each(?2))",
+                    (entity, packed),
+                )
+            ],
+        )
+
+    async def loose_references(self) -> dict[int, int]:
+        """References not tied yet, by wave."""
+        return dict(await self._db.read("SELECT wave, count(*) FROM reference WHERE done = 0 GROUP BY wave"))
+
+    # ------------------------------------------------------------ holds, runs, events
+
+    async def hold(self, hold: Hold) -> None:
+        await self._db.write(
+            "hold",
+            [
+                ("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?)", hold),
+                self._event(hold.by, "pause", hold.wave, hold.reason, hold.since),
+            ],
+        )
+
+    async def lift(self, wave: str, by: str) -> None:
+        await self._db.write(
+            "lift", [("DELETE FROM hold WHERE wave = ?", (wave,)), self._event(by, "resume", wave, "", self._now())]
+        )
+
+    async def holds(self) -> list[Hold]:
+        return [Hold(*row) for row in await self._db.read("SELECT wave, reason, by, since FROM hold ORDER BY since")]
+
+    async def start_run(self, waves: Sequence[str], by: str, playbook: str) -> int:
+        now = self._now()
+        await self._db.write(
+            "start_run",
+            [
+                (
+                    "UPDATE run SET ended = ?, outcome = 'interrupted' WHERE ended = ''",
+                    (now,),
+                ),
+                (
+                    "INSERT INTO run (waves, by, playbook, started) VALUES (?, ?, ?, ?)",
+                    (orjson.dumps(list(waves)).decode(), by, playbook, now),
+                ),
+                self._event(by, "run", "", f"waves {', '.join(waves)}; playbook {playbook}", now),
+            ],
+        )
+        return int((await self._db.read("SELECT max(id) FROM run"))[0][0])
+
+    async def end_run(self, run: int, outcome: str) -> None:
+        now = self._now()
+        await self._db.write(
+            "end_run",
+            [
+                ("UPDATE run SET ended = ?, outcome = ? WHERE id = ?", (now, outcome, run)),
+                self._event("engine", f"run {outcome}", "", "", now),
+            ],
+        )
+
+    async def last_run(self) -> tuple[list[str], str, str, str, str, str] | None:
+        """(waves, by, playbook, started, ended, outcome) of the newest run."""
+        rows = await self._db.read(
+            "SELECT waves, by, playbook, started, ended, outcome FROM run ORDER BY id DESC LIMIT 1"
+        )
+        return (orjson.loads(rows[0][0]), *rows[0][1:]) if rows else None
+
+    async def note(self, by: str, what: str, wave: str = "", detail: str = "") -> None:
+        """One line of the audit trail."""
+        await self._db.write("note", [self._event(by, what, wave, detail, self._now())])
+
+    async def events(self, after: int = 0, limit: int = 200) -> list[tuple[int, str, str, str, str, str]]:
+        """(id, at, by, what, wave, detail), oldest first."""
+        rows = await self._db.read(
+            "SELECT id, at, by, what, wave, detail FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        )
+        return [(r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows]
+
+    # ------------------------------------------------------------ sums
+
+    async def tally(self) -> dict[tuple[int, int], dict[Bucket, int]]:
+        """Records by (wave, entity) and bucket."""
+        sums: dict[tuple[int, int], dict[Bucket, int]] = {}
+        for wave, entity, bucket, n in await self._db.read("SELECT wave, entity, bucket, n FROM tally WHERE n <> 0"):
+            sums.setdefault((wave, entity), {})[Bucket(bucket)] = n
+        return sums
+
+    async def overlaps(self) -> dict[tuple[int, int], int]:
+        rows = await self._db.read("SELECT wave, entity, count(*) FROM overlap GROUP BY wave, entity")
+        return {(wave, entity): n for wave, entity, n in rows}
+
+    async def unanswered(self) -> dict[tuple[int, int], int]:
+        """Records in intents that wait for an answer, by (wave, entity)."""
+        rows = await self._db.read(
+            "SELECT wave, entity, sum(json_array_length(keys)) FROM intent GROUP BY wave, entity"
+        )
+        return {(wave, entity): n for wave, entity, n in rows}
+
+    # ------------------------------------------------------------ inside
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="milliseconds")
+
+    def _intent_number(self) -> int:
+        # Not SQLite's own: with commits shared by many, last_insert_rowid belongs to whoever came last.
+        return int.from_bytes(self._clock.secret(7), "big")
+
+    def _event(self, by: str, what: str, wave: str, detail: str, at: str) -> Statement:
+        return "INSERT INTO event (at, by, what, wave, detail) VALUES (?, ?, ?, ?, ?)", (at, by, what, wave, detail)
+
+    def _answer(self, intent: int, in_doubt: Sequence[str]) -> Statement:
+        if in_doubt:
+            return "UPDATE intent SET keys = ? WHERE id = ?", (orjson.dumps(in_doubt).decode(), intent)
+        return "DELETE FROM intent WHERE id = ?", (intent,)

@@ -1,0 +1,81 @@
+"""Values of the engine: states, buckets, entries. No behaviour, no I/O."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Bucket(IntEnum):
+    """Where a record stands; every record in scope is in exactly one. `TO_DO` is what no entry exists for yet."""
+
+    SYNCED = 1
+    IN_FLIGHT = 2  # it exists at the target; its status, comments or attachments are still on the way
+    IN_DOUBT = 3  # a create without an answer that only a person can resolve
+    QUARANTINED = 4
+    EXCLUDED = 5
+    CONFLICT = 6
+    EDITED = 7  # edited at the target by somebody else
+    LEFT = 8  # no longer in scope: changed out of it, or deleted at the source; no part of the sum
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class WaveState(StrEnum):
+    DRAFT = "draft"
+    PREFLIGHT = "preflight"
+    READY = "ready"
+    APPROVED = "approved"
+    COPYING = "copying"
+    CATCHING_UP = "catching_up"
+    RECONCILING = "reconciling"
+    AWAITING_SIGN_OFF = "awaiting_sign_off"
+    SIGNED_OFF = "signed_off"
+    FAILED = "failed"
+    NEEDS_HUMAN = "needs_human"
+
+
+WORKING = frozenset({WaveState.PREFLIGHT, WaveState.COPYING, WaveState.CATCHING_UP, WaveState.RECONCILING})
+LOADED = frozenset({WaveState.AWAITING_SIGN_OFF, WaveState.SIGNED_OFF})
+
+
+class Entry(NamedTuple):
+    """One line of the ledger: keys, version and keyed hash of a record, never its values."""
+
+    key: str
+    bucket: Bucket
+    target: str = ""
+    version: str = ""
+    print: str = ""
+    wave: int = 0
+
+
+class SetAside(NamedTuple):
+    """A record set aside: what the ledger's quarantine keeps of it."""
+
+    key: str
+    cause: str
+    field: str = ""
+    target: str = ""
+    version: str = ""
+    parent: str = ""  # source key of the record it hangs on
+
+
+class Intent(NamedTuple):
+    """A create that is about to go out, or went out without an answer."""
+
+    key: str
+    mark: str
+    sent: str  # ISO UTC: not later than the call
+    id: int
+
+
+class Hold(NamedTuple):
+    """A hand on the brake. `wave` empty: all waves."""
+
+    wave: str
+    reason: str
+    by: str
+    since: str

@@ -1,0 +1,140 @@
+"""The path of one chunk: what the ledger knows, map, create or update, status, what hangs on it, settled.
+
+Every step can be repeated: a chunk that was cut off anywhere is simply carried again, and what is done is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from connectors.kit.contract import Move, Record, Write
+from connectors.kit.errors import Unavailable
+from engine.calls import send
+from engine.context import Context
+from engine.flow import Flow
+from engine.intents import Creator
+from engine.jobs import Job, sort
+from engine.mapping import Mapped
+from engine.model import Bucket, Entry, SetAside
+from engine.settling import fingerprint, finish, settle
+
+
+class Pipeline:
+    """Carries the chunks of one wave. Holds no record between two calls."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._creator = Creator(context)
+
+    async def carry(
+        self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
+    ) -> None:
+        """Bring these records to the target, wherever they stand. `parents`: {source key: target id} of what they hang on.
+
+        `again` takes up what was set aside, too. Raises what a system raised for a whole call (`Unavailable`,
+        `Throttled`, `Misconfigured`) after all that is known by then is durable: carrying again goes on from there.
+        """
+        if not records:
+            return
+        known = await self._context.ledger.known(flow.entity, [record.key for record in records])
+        if known:
+            records = await self._to_do(flow, records, known, again)
+        jobs = await self._map(flow, records, known, parents or {})
+        there = [job for job in jobs if job.entry.target and not job.outdated]
+        there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
+        there += await self._update(flow, [job for job in jobs if job.entry.target and job.outdated])
+        if flow.lasting and there:
+            there = await self._move(flow, there)
+            for child in flow.children:
+                await self.carry_children(child, {job.key: job.entry.target for job in there}, again=again)
+            await finish(self._context, flow, there)
+
+    async def _to_do(
+        self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], again: bool
+    ) -> list[Record]:
+        """Leave out what is done, what another wave moved, and what is set aside unless it changed (or `again`)."""
+        to_do, elsewhere = [], []
+        for record in records:
+            entry = known.get(record.key)
+            if entry is None:
+                to_do.append(record)
+            elif entry.wave != self._context.wave:
+                elsewhere.append(record.key)
+            elif entry.bucket is Bucket.IN_FLIGHT or record.version > entry.version:
+                to_do.append(record)
+            elif again and entry.bucket is not Bucket.SYNCED:
+                to_do.append(record)
+        if elsewhere:
+            await self._context.ledger.overlap(self._context.wave, flow.entity, elsewhere)
+        return to_do
+
+    async def _map(
+        self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], parents: Mapping[str, str]
+    ) -> list[Job]:
+        if not records:
+            return []
+        people = await self._context.people.known(flow, records)
+        jobs: list[Job] = []
+        refused: list[SetAside] = []
+        for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
+            entry = known.get(record.key) or Entry(record.key, Bucket.IN_FLIGHT)
+            if not isinstance(mapped, Mapped):
+                place = (entry.target, record.version, record.parent)
+                refused.append(SetAside(record.key, mapped.cause, mapped.field, *place))
+                continue
+            content = flow.source.content(flow.source_entity, record) if flow.has_content else None
+            parent = parents.get(record.parent, "")
+            write = Write(flow.xid(record.key), mapped.fields, entry.target, parent, content)
+            jobs.append(Job(record, mapped, entry, write))
+        await settle(self._context, flow, [], refused)
+        return jobs
+
+    async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:
+        """Writing named fields twice ends the same: an update without an answer is simply done again."""
+        changed: list[Job] = []
+        same: list[Job] = []
+        for job in jobs:
+            if fingerprint(self._context, job.mapped) != job.entry.print:
+                changed.append(job)
+            else:
+                job.exists(job.entry.target)
+                same.append(job)
+        if changed and not flow.writes.updates:
+            cause = f"changed at the source after it was moved, and {flow.target_entity} cannot be updated"
+            aside = [job.set_aside(cause) for job in changed]
+            await settle(self._context, flow, same, aside)
+            return same
+        written, aside, doubtful, broken = sort(
+            changed, await send(self._context, flow, flow.target.update, changed) if changed else []
+        )
+        await settle(self._context, flow, written + same, aside)
+        if broken is not None or doubtful:
+            raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
+        return written + same
+
+    async def _move(self, flow: Flow, jobs: list[Job]) -> list[Job]:
+        """Bring each to its status. A record that cannot reach it is set aside with its target: it exists there."""
+        going = [job for job in jobs if job.mapped.status]
+        if not going:
+            return jobs
+        moves = [
+            Move(job.write.xid, job.entry.target, str(job.mapped.status), job.mapped.status_fields) for job in going
+        ]
+        async with self._context.pacing.step(self._context.name):
+            outcomes = await flow.target.move(flow.target_entity, moves)
+        moved, aside, doubtful, broken = sort(going, outcomes)
+        await settle(self._context, flow, [], aside)
+        if broken is not None or doubtful:
+            raise broken or Unavailable(f"{len(doubtful)} status changes of {flow.target_entity} got no answer")
+        return [job for job in jobs if not job.mapped.status] + moved
+
+    async def clear_up(self, flow: Flow) -> None:
+        """Leave no intent behind, on this flow or on what hangs on it."""
+        for one in (flow, *flow.children):
+            await self._creator.clear_up(one)
+
+    async def carry_children(self, child: Flow, parents: Mapping[str, str], *, again: bool) -> None:
+        """What hangs on these records: {source key: target id}."""
+        async with self._context.pacing.step(self._context.name):
+            records = await child.source.children(child.scope(), list(parents))
+        await self.carry(child, records, parents, again=again)

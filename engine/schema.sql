@@ -1,0 +1,157 @@
+-- The ledger: every record's fate. Keys, versions, keyed hashes and causes; never a field value.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE entity (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE          -- 'incident', 'incident/comment'
+);
+
+CREATE TABLE wave (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    state    TEXT NOT NULL,
+    cause    TEXT NOT NULL DEFAULT '', -- why failed, why a person is needed
+    playbook TEXT NOT NULL DEFAULT '', -- content hash it last ran with
+    approved TEXT NOT NULL DEFAULT '', -- who let it run
+    started  TEXT NOT NULL DEFAULT '',
+    ended    TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE planned (                 -- what the source counted, when last asked
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    PRIMARY KEY (wave, entity)
+) WITHOUT ROWID;
+
+CREATE TABLE lane (                    -- a part of a wave's scope and what is left of it to read
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    lane   INTEGER NOT NULL,
+    rest   TEXT,                       -- NULL: read to its proven end
+    PRIMARY KEY (wave, entity, lane)
+) WITHOUT ROWID;
+
+CREATE TABLE chunk (                   -- what is retried together
+    id      INTEGER PRIMARY KEY,
+    wave    INTEGER NOT NULL,
+    entity  INTEGER NOT NULL,
+    span    TEXT NOT NULL,
+    records INTEGER NOT NULL,
+    done    INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX chunk_open ON chunk (wave, entity) WHERE done = 0;
+
+CREATE TABLE feed (                    -- everything before `position` was taken over
+    wave     INTEGER NOT NULL,
+    entity   INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    PRIMARY KEY (wave, entity)
+) WITHOUT ROWID;
+
+CREATE TABLE entry (
+    entity  INTEGER NOT NULL,
+    key     TEXT NOT NULL,
+    wave    INTEGER NOT NULL,
+    bucket  INTEGER NOT NULL,
+    target  TEXT NOT NULL,             -- '' until it exists there
+    version TEXT NOT NULL,
+    print   TEXT NOT NULL,             -- keyed hash of the mapped record
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+CREATE INDEX entry_unsettled ON entry (wave, entity) WHERE bucket <> 1;
+
+CREATE TABLE tally (                   -- kept by the triggers below: the sum is right by construction
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    PRIMARY KEY (wave, entity, bucket)
+) WITHOUT ROWID;
+
+CREATE TRIGGER entry_added AFTER INSERT ON entry BEGIN
+    INSERT INTO tally VALUES (new.wave, new.entity, new.bucket, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER entry_moved AFTER UPDATE OF wave, bucket ON entry
+WHEN old.bucket <> new.bucket OR old.wave <> new.wave BEGIN
+    UPDATE tally SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND bucket = old.bucket;
+    INSERT INTO tally VALUES (new.wave, new.entity, new.bucket, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER entry_gone AFTER DELETE ON entry BEGIN
+    UPDATE tally SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND bucket = old.bucket;
+END;
+
+CREATE TABLE overlap (                 -- in this wave's scope, but moved by an earlier wave
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    PRIMARY KEY (wave, entity, key)
+) WITHOUT ROWID;
+
+CREATE TABLE cause (
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE aside (                   -- why an entry is quarantined, excluded or in doubt
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    wave   INTEGER NOT NULL,
+    cause  INTEGER NOT NULL,
+    field  TEXT NOT NULL,
+    parent TEXT NOT NULL,              -- source key of the record it hangs on
+    since  TEXT NOT NULL,
+    tries  INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+
+CREATE TABLE intent (                  -- creates that are about to go out, or went out without an answer
+    id     INTEGER PRIMARY KEY,
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    mark   TEXT NOT NULL,              -- the target's position before the call
+    sent   TEXT NOT NULL,
+    keys   TEXT NOT NULL               -- JSON list of source keys
+);
+
+CREATE TABLE reference (               -- what the second pass has to tie together
+    entity    INTEGER NOT NULL,
+    key       TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    to_entity INTEGER NOT NULL,
+    to_key    TEXT NOT NULL,
+    wave      INTEGER NOT NULL,
+    done      INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (entity, key, name, to_key)
+) WITHOUT ROWID;
+CREATE INDEX reference_open ON reference (entity, key) WHERE done = 0;
+
+CREATE TABLE hold (
+    wave   TEXT PRIMARY KEY,           -- '' holds all waves
+    reason TEXT NOT NULL,
+    by     TEXT NOT NULL,
+    since  TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE run (
+    id       INTEGER PRIMARY KEY,
+    waves    TEXT NOT NULL,            -- JSON list
+    by       TEXT NOT NULL,
+    playbook TEXT NOT NULL,
+    started  TEXT NOT NULL,
+    ended    TEXT NOT NULL DEFAULT '',
+    outcome  TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE event (                   -- the audit trail
+    id     INTEGER PRIMARY KEY,
+    at     TEXT NOT NULL,
+    by     TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    wave   TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
