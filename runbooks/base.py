@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar
+from zoneinfo import available_timezones
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ModelWrapValidatorHandler,
     Strict,
@@ -36,6 +39,21 @@ def unknown_key(key: str, expected: list[str]) -> PydanticCustomError:
     """A key that fits nowhere here; the loader finds the nearest of `expected`."""
     ctx = {"sentence": f"unknown key '{key}'", "at": key, "expected": expected}
     return PydanticCustomError("unknown_key", "{sentence}", ctx)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone(value: str) -> str:
+    if value not in _zones():
+        raise wrong(f"unknown time zone '{value}'; expected a name such as Europe/Sofia or UTC")
+    return value
+
+
+Zone = Annotated[str, BeforeValidator(lambda value: _zone(value) if isinstance(value, str) else value)]
+"""An IANA time zone."""
 
 
 class Model(BaseModel):
@@ -70,4 +88,15 @@ class Model(BaseModel):
         elif kind == "extra_forbidden" and len(loc) == 1:
             key = str(loc[0])
             kind = wrong(cls.elsewhere[key], key) if key in cls.elsewhere else unknown_key(key, cls.known_keys())
+        elif kind == "missing" and len(loc) == 1:
+            key, loc = str(loc[0]), ()
+            kind = wrong(f"missing key '{key}': {cls._meaning_of(key)}")
         return InitErrorDetails(type=kind, loc=loc, input=line["input"], ctx=ctx)
+
+    @classmethod
+    def _meaning_of(cls, key: str) -> str:
+        for name, field in cls.model_fields.items():
+            if key == (field.alias or name):
+                text = field.description or ""
+                return text[:1].lower() + text[1:].rstrip(".")
+        raise KeyError(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -102,6 +102,11 @@ class Reference(Model):
 class EntityPair(Model):
     """One kind of record: where it comes from, where it goes, how each field is made."""
 
+    elsewhere: ClassVar[dict[str, str]] = {
+        "filter": "'filter' goes under 'source', or under a wave's 'filters'",
+        "mapping": "the rules go under 'fields'",
+    }
+
     entity: Name
     """What this migration calls these records: once in a migration."""
     source: SourceSide
@@ -154,7 +159,7 @@ class Playbook(Model):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the playbook means; comments, layout, order of keys and written-out defaults are no part of it."""
+        """SHA-256 of what the playbook means; comments, layout, order of keys and written-out defaults are no part."""
         meaning = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

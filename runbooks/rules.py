@@ -7,13 +7,11 @@ A target field whose source is empty (absent, null or "") is left out, unless th
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from runbooks.base import Items, Model, Name, Text, unknown_key, wrong
+from runbooks.base import Items, Model, Name, Text, Zone, unknown_key, wrong
 
 Format: TypeAlias = Literal["plain", "html", "journal", "markdown", "adf", "wiki"]
 
@@ -81,21 +79,6 @@ class RichText(FromRule):
 
     rich_text: Formats
     """The source's format and the target's."""
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _zone(value: str) -> str:
-    if value not in _zones():
-        raise wrong(f"unknown time zone '{value}'; expected a name such as Europe/Sofia or UTC")
-    return value
-
-
-Zone = Annotated[str, BeforeValidator(lambda value: _zone(value) if isinstance(value, str) else value)]
-"""An IANA time zone."""
 
 
 class DateForm(Model):
@@ -208,10 +191,6 @@ class Constant(BaseRule):
 class Template(BaseRule):
     """Text with source fields in it."""
 
-    elsewhere: ClassVar[dict[str, str]] = {
-        "from": "'template' names its fields itself, in braces: template: \"{number}\"; take 'from' out"
-    }
-
     template: Text
     """The text; {field} and {reference.field} are filled in, {{ and }} are braces."""
     slug: bool = False
@@ -309,8 +288,7 @@ def _class_of(value: dict[str, Any]) -> type[BaseRule]:
         missing = "'from', the source field" if conversions else f"one of {', '.join(_SOURCES)}"
         raise wrong(f"the rule does not say where its value comes from; expected {missing}")
     if len(sources) > 1:
-        # `from` beside another source is the usual slip, and that source can say more about it.
-        raise wrong(f"a value has one source, here are {len(sources)}: {', '.join(sources)}", sources[1])
+        raise wrong(f"a value has one source, here are {len(sources)}: {', '.join(sources)}; keep one", sources[1])
     kind = _SOURCES[sources[0]]
     if sources == ["from"]:
         if len(conversions) > 1:

@@ -1,0 +1,55 @@
+"""Writes a new migration folder from the library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from runbooks.errors import InitError, did_you_mean
+from runbooks.schema import KINDS, schema
+
+LIBRARY = Path(__file__).parent / "library"
+STATE = ".cutover/"  # what an engine keeps beside a migration: never in version control
+
+
+def templates() -> list[str]:
+    """What `init` can write."""
+    return sorted(each.name for each in LIBRARY.iterdir() if each.is_dir())
+
+
+def init(name: str, folder: Path) -> list[Path]:
+    """Write the template `name` into `folder` and return the files. Raises InitError rather than overwrite one."""
+    if name not in templates():
+        known = ", ".join(templates())
+        raise InitError(f"there is no template '{name}'; expected one of {known}{did_you_mean(name, templates())}")
+    files = _files(name)
+    there = [str(folder / each) for each in files if (folder / each).exists()]
+    if there:
+        raise InitError(f"these files are there already: {', '.join(there)}; nothing was written. Name another folder")
+    try:
+        for each, content in files.items():
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            with (folder / each).open("xb") as stream:
+                stream.write(content)
+        written = [folder / each for each in files]
+        return [*written, *_ignored(folder / ".gitignore")]
+    except OSError as error:
+        where = error.filename or folder
+        raise InitError(f"{where} cannot be written: {error.strerror}; name another folder") from error
+
+
+def _files(name: str) -> dict[Path, bytes]:
+    top = LIBRARY / name
+    files = {each.relative_to(top): each.read_bytes() for each in sorted(top.rglob("*")) if each.is_file()}
+    for kind in KINDS:
+        files[Path(".schema") / f"{kind}.json"] = (json.dumps(schema(kind), indent=1) + "\n").encode()
+    return files
+
+
+def _ignored(path: Path) -> list[Path]:
+    """Keep the engine's state out of version control; a file that is there already only gains a line."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    if STATE in lines:
+        return []
+    path.write_text("\n".join([*lines, STATE, ""]), encoding="utf-8")
+    return [path]

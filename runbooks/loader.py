@@ -1,0 +1,118 @@
+"""Loads a migration folder: reads, models, checks. Everything that is wrong is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from runbooks import checks, secrets
+from runbooks.base import Model
+from runbooks.document import Document, read
+from runbooks.errors import LoadError, Problem
+from runbooks.explain import explain
+from runbooks.migration import FILE, Migration, MigrationFile
+from runbooks.playbook import Playbook
+
+M = TypeVar("M", bound=Model)
+
+
+def load(folder: Path) -> Migration:
+    """The migration in `folder`. Raises LoadError with every problem of every file; no secret is resolved."""
+    name = str(folder / FILE)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        text = f"{folder} {what}; expected a folder with {FILE}. `cutover init` makes one"
+        raise LoadError([Problem(name, 1, 1, text)])
+    problems: list[Problem] = []
+    document = _document(folder / FILE, name, problems)
+    if document is None:
+        raise LoadError(problems)
+    file = _model(MigrationFile, document, problems)
+    listed = list(_playbooks(document))
+    reads = list(_reads(folder, document, problems))
+    systems = _systems(document)
+    if systems:  # else that is the problem, and told above
+        problems += checks.systems_known(reads, systems)
+    problems += checks.names_used_once(reads)
+    if len(reads) == len(listed):  # a name may stand in a file that could not be read
+        problems += checks.entities_known(reads)
+        problems += checks.waves_in_order(reads)
+    if file is not None:
+        problems += checks.references_in_place(document, file)
+    if problems or file is None:
+        raise LoadError(problems)
+    return _migration(folder, document, file, reads)
+
+
+def _migration(folder: Path, document: Document, file: MigrationFile, reads: list[checks.Read]) -> Migration:
+    documents = {"": document} | {each.playbook.playbook: each.document for each in reads}
+    return Migration(
+        folder=folder,
+        name=file.migration,
+        systems=file.systems,
+        windows=file.window,
+        people=file.people,
+        playbooks=tuple(each.playbook for each in reads),
+        warnings=(*(each for one in documents.values() for each in one.warnings), *_wide(folder, document, file)),
+        documents=documents,
+    )
+
+
+def _wide(folder: Path, document: Document, file: MigrationFile) -> Iterator[Problem]:
+    for name, system in file.systems.items():
+        yield from secrets.wide_files(("systems", name, "url"), system.url, document, folder)
+        for key, value in system.auth.values.items():
+            yield from secrets.wide_files(("systems", name, "auth", key), value, document, folder)
+
+
+def _document(path: Path, name: str, problems: list[Problem]) -> Document | None:
+    try:
+        return read(path, name)
+    except LoadError as error:
+        problems += error.problems
+        return None
+
+
+def _model(kind: type[M], document: Document, problems: list[Problem]) -> M | None:
+    try:
+        return kind.model_validate(document.root.value)
+    except ValidationError as error:
+        problems += explain(error, document)
+        return None
+
+
+def _reads(folder: Path, document: Document, problems: list[Problem]) -> Iterator[checks.Read]:
+    seen: set[Path] = set()
+    for index, listed in _playbooks(document):
+        path = folder / listed
+        if path.resolve() in seen:
+            problems.append(document.problem(("playbooks", index), f"{listed} is listed twice; take one out"))
+            continue
+        seen.add(path.resolve())
+        before = len(problems)
+        playbook_file = _document(path, str(path), problems)
+        if playbook_file is None:
+            if not path.exists():  # the mistake is in the list, not in the file
+                problems[before:] = [document.problem(("playbooks", index), problems[before].text + f": {listed}")]
+            continue
+        playbook = _model(Playbook, playbook_file, problems)
+        if playbook is not None:
+            yield checks.Read(playbook, playbook_file)
+
+
+# What migration.yaml names is taken from the file itself, so that one mistake in it does not hide those in playbooks.
+
+
+def _playbooks(document: Document) -> list[tuple[int, str]]:
+    top = document.root.value
+    listed = top.get("playbooks") if isinstance(top, dict) else None
+    return [(i, each) for i, each in enumerate(listed) if isinstance(each, str)] if isinstance(listed, list) else []
+
+
+def _systems(document: Document) -> list[str]:
+    top = document.root.value
+    systems = top.get("systems") if isinstance(top, dict) else None
+    return list(systems) if isinstance(systems, dict) else []
