@@ -1,4 +1,4 @@
-"""How a system is signed in to: `auth.kind` is basic, bearer, api_key, oauth2 or none.
+"""How a system is signed in to: `auth.kind` is basic, bearer, api_key, oauth2 (or oauth_ and the grant) or none.
 
 A fixed credential is headers, built once. OAuth2 renews its token shortly before it expires, and once after a 401: by
 one call, however many calls are in flight. Secrets never show in a repr or a message.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import quote, urlencode, urljoin
 
@@ -142,6 +143,9 @@ def auth_for(connection: Connection, clock: Clock, *, token_url: str = "", api_k
     """
     auth = connection.auth
     kind = auth.get("kind") or ("basic" if auth.get("user") else "none")
+    if kind.removeprefix("oauth_") in GRANTS:  # the short form: kind oauth_password
+        connection = replace(connection, auth={**auth, "grant": kind.removeprefix("oauth_")})
+        kind = "oauth2"
     if kind == "none":
         return Fixed({})
     if kind == "basic":

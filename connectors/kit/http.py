@@ -43,6 +43,10 @@ _SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _UNASKED_WAIT = 5.0  # a 429 that does not say how long
 
 
+class Broken(Unavailable):
+    """A success whose body was no whole JSON, time after time: asking for less may help."""
+
+
 class Reply(NamedTuple):
     """`body` is the parsed JSON; None when there was none, or (outside `ok`) when it was no JSON."""
 
@@ -241,7 +245,7 @@ class Http:
             raw = await response.aread()
             status = response.status_code
         except transport.FAILURES as error:
-            raise self._lost(call, error, sent=True) from error
+            raise self._lost(call, error, sent=True, kind=Broken) from error
         finally:
             self._done(call, started, status, self._signal(response))
             await response.aclose()
@@ -254,7 +258,7 @@ class Http:
                 return Reply(status, None, response.headers)
         kind = response.headers.get("content-type", "").partition(";")[0] or "nothing"
         what = "its JSON is not complete" if "json" in kind else f"it is {kind}, not JSON; a login or sleeping page?"
-        raise self._unclear(call, f"answered {status}, but {what}")
+        raise self._unclear(call, f"answered {status}, but {what}", Broken)
 
     async def _open(self, call: _Call) -> tuple[httpx.Response, float]:
         """The answer to one attempt, not read yet, and when it was asked for. Waits out limits; the pacer's turn of
@@ -327,7 +331,9 @@ class Http:
 
     # ------------------------------------------------------------ judging
 
-    def _lost(self, call: _Call, error: Exception, *, sent: bool = False) -> Exception:
+    def _lost(
+        self, call: _Call, error: Exception, *, sent: bool = False, kind: type[Unavailable] = Unavailable
+    ) -> Exception:
         name = type(error.__cause__ or error).__name__
         if transport.certificate_refused(error):
             return Misconfigured(
@@ -336,11 +342,11 @@ class Http:
             )
         if not sent and transport.not_sent(error):
             return Retriable(Unavailable(f"{call.subject}: no connection ({name}); it was not sent"))
-        return self._unclear(call, f"was sent and no whole answer came ({name})")
+        return self._unclear(call, f"was sent and no whole answer came ({name})", kind)
 
-    def _unclear(self, call: _Call, what: str) -> Exception:
+    def _unclear(self, call: _Call, what: str, error: type[Unavailable] = Unavailable) -> Exception:
         message = f"{call.subject} {what} [correlation {call.headers['X-Correlation-Id']}]"
-        return Retriable(Unavailable(message)) if call.safe else InDoubt(message)
+        return Retriable(error(message)) if call.safe else InDoubt(message)
 
     async def _wait(self, call: _Call, signal: RateSignal, waited: float) -> float:
         """Sleeps as long as the system asked, plus a little chance so that not all wake at once."""
