@@ -72,7 +72,7 @@ class Jira:
         late = options.late_commit
         issue = Traits(
             feed=Feed.CURSOR,
-            granularity=60.0,
+            granularity=0.001,  # JQL knows minutes only, but what it finds is filtered by the real stamp
             settle=options.search_settle,
             creates=Creates.STRONG if options.strong_reads else Creates.LAGGING,
             search_settle=options.search_settle,

@@ -80,6 +80,8 @@ class Reading:
         answer is of one mind about it (no token, and no `isLast: false`), or when asking anew behind the last number
         brought nothing several times over.
         """
+        if wanted.until is not None and wanted.until <= wanted.after:
+            return Found([], True)
         issues: dict[int, Fields] = {}
         bounds = wanted
         token, used, stalls, before = "", set[str](), 0, 0

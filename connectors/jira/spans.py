@@ -20,12 +20,15 @@ class Range(NamedTuple):
 
 
 def encode(ranges: Sequence[Range]) -> str:
-    return orjson.dumps(ranges).decode()
+    return orjson.dumps([list(one) for one in ranges]).decode()
 
 
 def decode(span: str) -> list[Range]:
     try:
-        ranges = [Range(str(project), int(after), until) for project, after, until in orjson.loads(span)]
+        found = orjson.loads(span)
+        if not isinstance(found, list):
+            raise TypeError
+        ranges = [Range(str(project), int(after), until) for project, after, until in found]
     except (ValueError, TypeError):
         raise Misconfigured("this is no span of a Jira system", hint="Plan the wave again: cutover plan.") from None
     return ranges
