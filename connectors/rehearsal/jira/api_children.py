@@ -1,0 +1,407 @@
+"""Endpoints: what hangs on an issue: comments, properties, work logs, links, remote links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from connectors.rehearsal.base import Answer
+from connectors.rehearsal.jira.catalogue import LINK_TYPES, by_name
+from connectors.rehearsal.jira.editor import properties_of, property_value
+from connectors.rehearsal.jira.model import Comment, Issue, Link, Properties, RemoteLink, Worklog
+from connectors.rehearsal.jira.problem import bad, bad_field, missing
+from connectors.rehearsal.jira.render import property_keys
+from connectors.rehearsal.jira.routing import Endpoint
+from connectors.rehearsal.jira.site import BAD_PAYLOAD, Call, Result, sliced
+from connectors.rehearsal.jira.stamps import parse_stamp
+
+PAGE = 100
+PAGE_MOST = 5000
+LIST_MOST = 1000
+
+# ---------------------------------------------------------------- comments
+
+
+def _comments(call: Call, issue: Issue) -> list[Comment]:
+    store = call.site.store
+    return [store.comments[id_] for id_ in store.comments_of.get(issue.id, ())]
+
+
+async def comments(call: Call) -> Result:
+    issue = call.issue()
+    start, size = call.number("startAt", 0), call.number("maxResults", PAGE, PAGE_MOST)
+    held = _comments(call, issue)
+    order = call.query("orderBy")
+    if order.lstrip("+-") not in ("", "created"):
+        raise bad("Comments can be ordered by created, +created or -created only.")
+    if order.startswith("-"):
+        held.reverse()
+    expanded = "properties" in call.listed("expand")
+    return 200, {
+        "startAt": start,
+        "maxResults": size,
+        "total": len(held),
+        "comments": [call.render.comment(comment, expanded) for comment in sliced(held, start, size)],
+    }
+
+
+async def add_comment(call: Call) -> Result:
+    issue = call.writing()
+    call.require("ADD_COMMENTS", "You do not have permission to comment on issues in this project.")
+    store, editor = call.site.store, call.site.editor
+    call.room("comment", len(store.comments_of.get(issue.id, ())))
+    doc = await call.doc()
+    body = editor.body(doc.get("body"), call.version)
+    editor.comment(issue, body, call.user, _visibility(doc), properties_of(doc.get("properties")))
+    made = store.comments[store.comments_of[issue.id][-1]]
+    return 201, call.render.comment(made, "properties" in call.listed("expand"))
+
+
+def _visibility(doc: dict[str, Any]) -> dict[str, Any] | None:
+    asked = doc.get("visibility")
+    if asked is None:
+        return None
+    if (
+        type(asked) is not dict
+        or asked.get("type") not in ("role", "group")
+        or not (asked.get("value") or asked.get("identifier"))
+    ):
+        raise bad_field("commentLevel", "Name a role or a group that may see the comment.")
+    return {name: asked[name] for name in ("type", "value", "identifier") if name in asked}
+
+
+def _comment(call: Call) -> tuple[Issue, Comment]:
+    issue, comment = call.issue(), call.comment_at("comment")
+    if comment.issue != issue.id:
+        raise missing(f"Can not find a comment for the id: {comment.id}.")
+    return issue, comment
+
+
+async def comment(call: Call) -> Result:
+    return 200, call.render.comment(_comment(call)[1], "properties" in call.listed("expand"))
+
+
+async def edit_comment(call: Call) -> Result:
+    issue, held = _comment(call)
+    call.count_write(issue)
+    doc = await call.doc()
+    editor = call.site.editor
+    held = Comment(
+        held.id,
+        held.issue,
+        held.author,
+        editor.body(doc.get("body"), call.version),
+        held.created,
+        editor.millis(),
+        _visibility(doc) or held.visibility,
+        {**(held.properties or {}), **(properties_of(doc.get("properties")) or {})} or None,
+    )
+    call.site.store.hang(held)
+    editor.touch(issue)
+    return 200, call.render.comment(held, "properties" in call.listed("expand"))
+
+
+async def delete_comment(call: Call) -> Result:
+    issue, held = _comment(call)
+    call.count_write(issue)
+    call.require("DELETE_ALL_COMMENTS", "You do not have permission to delete this comment.")
+    call.site.store.unhang(held)
+    call.site.editor.touch(issue)
+    return 204, None
+
+
+async def comment_list(call: Call) -> Result:
+    """Comments by id; unknown ids are left out."""
+    ids = (await call.doc()).get("ids")
+    if type(ids) is not list or len(ids) > LIST_MOST or not all(type(id_) is int for id_ in ids):
+        raise bad(BAD_PAYLOAD)
+    store = call.site.store
+    found = [held for id_ in ids if (held := store.comments.get(id_)) and not store.issues[held.issue].secured]
+    expanded = "properties" in call.listed("expand")
+    return 200, {
+        "startAt": 0,
+        "maxResults": LIST_MOST,
+        "total": len(found),
+        "isLast": True,
+        "values": [call.render.comment(one, expanded) for one in found],
+    }
+
+
+# ---------------------------------------------------------------- entity properties
+
+
+async def issue_properties(call: Call) -> Result:
+    issue = call.issue()
+    return 200, property_keys(issue.properties, f"{call.base}/issue/{issue.id}/properties")
+
+
+async def issue_property(call: Call) -> Result:
+    return _property(call, call.issue().properties)
+
+
+def _property(call: Call, held: Properties | None) -> Result:
+    key = call.path("key")
+    if key not in (held or {}):
+        raise missing(f"The property with key '{key}' does not exist.")
+    return Answer(b'{"key":%s,"value":%s}' % (Answer(key).body, (held or {})[key]))
+
+
+async def _changed_properties(call: Call, held: Properties | None) -> tuple[Properties, int]:
+    """The properties after a PUT or DELETE of one, and the status to answer."""
+    key, after = call.path("key"), dict(held or {})
+    if call.request.method == "DELETE":
+        if after.pop(key, None) is None:
+            raise missing(f"The property with key '{key}' does not exist.")
+        return after, 204
+    status = 200 if key in after else 201
+    after[key] = property_value(key, await call.request.body())
+    return after, status
+
+
+def _property_answer(call: Call, status: int) -> Result:
+    return (204, None) if status == 204 else (status, {"self": str(call.request.url)})
+
+
+async def change_issue_property(call: Call) -> Result:
+    issue = call.writing()
+    after, status = await _changed_properties(call, issue.properties)
+    call.site.editor.set_properties(call.issue(), after)
+    return _property_answer(call, status)
+
+
+async def comment_properties(call: Call) -> Result:
+    held = call.comment_at("comment")
+    return 200, property_keys(held.properties, f"{call.base}/comment/{held.id}/properties")
+
+
+async def comment_property(call: Call) -> Result:
+    return _property(call, call.comment_at("comment").properties)
+
+
+async def change_comment_property(call: Call) -> Result:
+    held = call.comment_at("comment")
+    call.count_write(call.site.store.issues[held.issue])
+    after, status = await _changed_properties(call, held.properties)
+    held.properties = after or None
+    call.site.store.hang(held)
+    return _property_answer(call, status)
+
+
+# ---------------------------------------------------------------- work logs
+
+
+async def worklogs(call: Call) -> Result:
+    issue = call.issue()
+    start, size = call.number("startAt", 0), call.number("maxResults", PAGE_MOST, PAGE_MOST)
+    store = call.site.store
+    held = [store.worklogs[id_] for id_ in store.worklogs_of.get(issue.id, ())]
+    page = [call.render.worklog(one) for one in sliced(held, start, size)]
+    return 200, {"startAt": start, "maxResults": size, "total": len(held), "worklogs": page}
+
+
+async def add_worklog(call: Call) -> Result:
+    issue = call.writing()
+    call.require("WORK_ON_ISSUES", "You do not have permission to log work on issues in this project.")
+    store, editor = call.site.store, call.site.editor
+    call.room("worklog", len(store.worklogs_of.get(issue.id, ())))
+    doc = await call.doc()
+    seconds = _seconds(doc)
+    now = editor.millis()
+    try:
+        started = parse_stamp(doc["started"]) if doc.get("started") else now
+    except (TypeError, ValueError):
+        raise bad_field("started", "Write the time as 2026-11-21T09:00:00.000+0000.") from None
+    comment = editor.body(doc["comment"], call.version) if doc.get("comment") else None
+    made = Worklog(store.next_id(), issue.id, call.user.account_id, seconds, started, now, comment)
+    store.hang(made)
+    editor.touch(issue)
+    return 201, call.render.worklog(made)
+
+
+def _seconds(doc: dict[str, Any]) -> int:
+    if type(doc.get("timeSpentSeconds")) is int and doc["timeSpentSeconds"] > 0:
+        return int(doc["timeSpentSeconds"])
+    sizes = {"w": 144_000, "d": 28_800, "h": 3600, "m": 60}
+    words = str(doc.get("timeSpent") or "").split()
+    if not words or not all(re.fullmatch(r"\d+[wdhm]", word) for word in words):
+        raise bad_field("timeLogged", "Invalid time entered: write it as 3h 20m.")
+    return sum(int(word[:-1]) * sizes[word[-1]] for word in words)
+
+
+async def delete_worklog(call: Call) -> Result:
+    issue = call.writing()
+    word = call.path("worklog")
+    held = call.site.store.worklogs.get(int(word)) if word.isdigit() else None
+    if held is None or held.issue != issue.id:
+        raise missing(f"Cannot find worklog with id: '{word}'.")
+    call.site.store.unhang(held)
+    call.site.editor.touch(issue)
+    return 204, None
+
+
+# ---------------------------------------------------------------- links between issues
+
+
+async def add_link(call: Call) -> Result:
+    """201 without a body; a link that is there already answers the same, and stays one."""
+    call.require("LINK_ISSUES", "No Link Issue Permission for issue.")
+    doc = await call.doc()
+    asked = doc.get("type")
+    if type(asked) is not dict:
+        raise bad(BAD_PAYLOAD)
+    kind = LINK_TYPES.get(str(asked.get("id"))) or by_name(LINK_TYPES, str(asked.get("name")))
+    if kind is None:
+        raise missing("No issue link type with the given name found.")
+    inward, outward = (_end(call, doc.get(name)) for name in ("inwardIssue", "outwardIssue"))
+    if inward.id == outward.id:
+        raise bad("You cannot link an issue to itself.")
+    for issue in (inward, outward):
+        call.count_write(issue)
+    store = call.site.store
+    comment = doc.get("comment")
+    body = call.site.editor.body(comment.get("body"), call.version) if type(comment) is dict else None
+    mine = [store.links[id_] for id_ in store.links_of.get(inward.id, ())]
+    symmetric = kind.inward == kind.outward
+    there = any(
+        link.type == kind.id
+        and (
+            (link.inward, link.outward) == (inward.id, outward.id)
+            or (symmetric and (link.outward, link.inward) == (inward.id, outward.id))
+        )
+        for link in mine
+    )
+    if not there:
+        for issue in (inward, outward):
+            call.room("issuelink", len(store.links_of.get(issue.id, ())))
+        store.link(Link(store.next_id(), kind.id, inward.id, outward.id))
+        for issue in (inward, outward):
+            call.site.editor.touch(issue)
+    if body:
+        call.site.editor.comment(store.issues[inward.id], body, call.user)
+    return 201, None
+
+
+def _end(call: Call, asked: Any) -> Issue:
+    if type(asked) is not dict or not (asked.get("id") or asked.get("key")):
+        raise bad("Name both the inwardIssue and the outwardIssue, each with an id or a key.")
+    return call.seen(str(asked.get("id") or asked.get("key")))
+
+
+def _link(call: Call) -> Link:
+    word = call.path("link")
+    link = call.site.store.links.get(int(word)) if word.isdigit() else None
+    if link is None:
+        raise missing(f"No issue link with id '{word}' exists.")
+    return link
+
+
+async def link(call: Call) -> Result:
+    return 200, call.render.link(_link(call))
+
+
+async def delete_link(call: Call) -> Result:
+    held = _link(call)
+    store = call.site.store
+    for end in (held.inward, held.outward):
+        call.count_write(store.issues[end])
+    call.require("LINK_ISSUES", "No Link Issue Permission for issue.")
+    store.unlink(held)
+    for end in (held.inward, held.outward):
+        call.site.editor.touch(store.issues[end])
+    return 204, None
+
+
+# ---------------------------------------------------------------- links to elsewhere
+
+
+def _remote_links(call: Call, issue: Issue) -> list[RemoteLink]:
+    store = call.site.store
+    return [store.remote_links[id_] for id_ in store.remote_links_of.get(issue.id, ())]
+
+
+async def remote_links(call: Call) -> Result:
+    issue, wanted = call.issue(), call.query("globalId")
+    held = [one for one in _remote_links(call, issue) if not wanted or one.global_id == wanted]
+    if wanted:
+        if not held:
+            raise missing("The remote link with the given globalId does not exist.")
+        return 200, call.render.remote_link(held[0])
+    return 200, [call.render.remote_link(one) for one in held]
+
+
+async def put_remote_link(call: Call) -> Result:
+    """A globalId that is there already is replaced whole (200); any other is new (201)."""
+    issue = call.writing()
+    call.require("LINK_ISSUES", "No Link Issue Permission for issue.")
+    doc = await call.doc()
+    target = doc.get("object")
+    if type(target) is not dict or not target.get("url") or not target.get("title"):
+        raise bad_field("object", "'url' and 'title' are required.")
+    global_id = str(doc.get("globalId") or "")
+    if len(global_id) > 255:
+        raise bad_field("globalId", "The global ID must not be longer than 255 characters.")
+    store = call.site.store
+    mine = _remote_links(call, issue)
+    same = next((one for one in mine if global_id and one.global_id == global_id), None)
+    if same is None:
+        call.room("remotelink", len(mine))
+    kept = {name: doc[name] for name in ("application", "relationship", "object") if doc.get(name)}
+    made = RemoteLink(same.id if same else store.next_id(), issue.id, global_id, kept)
+    store.hang(made)
+    return 200 if same else 201, {
+        "id": made.id,
+        "self": f"{call.base}/issue/{issue.id}/remotelink/{made.id}",
+    }
+
+
+async def delete_remote_link(call: Call) -> Result:
+    """By `globalId`, or by the id in the path."""
+    issue = call.writing()
+    wanted = call.query("globalId")
+    id_ = call.request.path_params.get("link", "")
+    if not wanted and not id_:
+        raise bad("Name the globalId of the remote link.")
+    held = next((one for one in _remote_links(call, issue) if one.global_id == wanted or str(one.id) == id_), None)
+    if held is None:
+        raise missing("The remote link does not exist.")
+    call.site.store.unhang(held)
+    return 204, None
+
+
+async def remote_link(call: Call) -> Result:
+    issue, id_ = call.issue(), call.path("link")
+    held = next((one for one in _remote_links(call, issue) if str(one.id) == id_), None)
+    if held is None:
+        raise missing("The remote link does not exist.")
+    return 200, call.render.remote_link(held)
+
+
+PROPERTY = "/issue/{issue}/properties/{key}"
+COMMENT_PROPERTY = "/comment/{comment}/properties/{key}"
+ENDPOINTS = [
+    Endpoint("POST", "/issue/{issue}/comment", add_comment),
+    Endpoint("GET", "/issue/{issue}/comment", comments, "hidden"),
+    Endpoint("GET", "/issue/{issue}/comment/{comment}", comment, "hidden"),
+    Endpoint("PUT", "/issue/{issue}/comment/{comment}", edit_comment),
+    Endpoint("DELETE", "/issue/{issue}/comment/{comment}", delete_comment),
+    Endpoint("POST", "/comment/list", comment_list),
+    Endpoint("GET", "/comment/{comment}/properties", comment_properties, "hidden"),
+    Endpoint("GET", COMMENT_PROPERTY, comment_property, "hidden"),
+    Endpoint("PUT", COMMENT_PROPERTY, change_comment_property),
+    Endpoint("DELETE", COMMENT_PROPERTY, change_comment_property),
+    Endpoint("GET", "/issue/{issue}/properties", issue_properties, "hidden"),
+    Endpoint("GET", PROPERTY, issue_property, "hidden"),
+    Endpoint("PUT", PROPERTY, change_issue_property),
+    Endpoint("DELETE", PROPERTY, change_issue_property),
+    Endpoint("GET", "/issue/{issue}/worklog", worklogs, "hidden"),
+    Endpoint("POST", "/issue/{issue}/worklog", add_worklog),
+    Endpoint("DELETE", "/issue/{issue}/worklog/{worklog}", delete_worklog),
+    Endpoint("POST", "/issueLink", add_link),
+    Endpoint("GET", "/issueLink/{link}", link, "hidden"),
+    Endpoint("DELETE", "/issueLink/{link}", delete_link),
+    Endpoint("GET", "/issue/{issue}/remotelink", remote_links, "hidden"),
+    Endpoint("POST", "/issue/{issue}/remotelink", put_remote_link),
+    Endpoint("DELETE", "/issue/{issue}/remotelink", delete_remote_link),
+    Endpoint("GET", "/issue/{issue}/remotelink/{link}", remote_link, "hidden"),
+    Endpoint("DELETE", "/issue/{issue}/remotelink/{link}", delete_remote_link),
+]
