@@ -272,7 +272,7 @@ class _Builder:
         if _INT.match(text) or _BASED.match(text):
             return self._number(event, text)
         if _PADDED.match(text):
-            return self._refuse(event, f'{text} has a leading zero; write "{text}" for text, or the number without it')
+            return self._refuse(event, "a number with a leading zero; put it in quotes for text, or take the zero away")
         if _FLOAT.match(text) or _NOT_FINITE.match(text):
             number = math.nan if _NOT_FINITE.match(text) else float(text)
             return (

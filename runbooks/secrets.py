@@ -35,6 +35,7 @@ def faults(loc: Loc, value: str, document: Document) -> Iterator[Problem]:
     rest = _REFERENCE.sub("", value)
     if "${" in rest:
         yield document.problem(loc, "this is no reference; expected ${env:NAME} or ${file:path}")
+        return
     for kind, name in _REFERENCE.findall(value):
         if kind == "env" and not _ENV_NAME.match(name):
             yield document.problem(loc, f"'{name}' is no name of an environment variable; expected ${{env:NAME}}")
@@ -71,8 +72,8 @@ def resolve(
 ) -> list[str]:
     """The values with every reference replaced, in order. Raises LoadError with all that cannot be."""
     problems: list[Problem] = []
-    found = [_filled(loc, value, document, folder, os.environ if environ is None else environ, problems)
-             for loc, value in values.items()]  # fmt: skip
+    variables = os.environ if environ is None else environ
+    found = [_filled(loc, value, document, folder, variables, problems) for loc, value in values.items()]
     if problems:
         raise LoadError(problems)
     return found
