@@ -31,8 +31,8 @@ _LOCATIONS = (
     ("Sydney", "APAC"), ("New York", "AMER"), ("São Paulo", "AMER"), ("Toronto", "AMER"),
 )  # fmt: skip
 _CATEGORIES = (
-    ("inquiry", "antivirus"), ("software", "email"), ("hardware", "disk"), ("network", "vpn"), ("database", "sql server"),
-    ("hardware", "monitor"), ("network", "wireless"), ("software", "os"),
+    ("inquiry", "antivirus"), ("software", "email"), ("hardware", "disk"), ("network", "vpn"),
+    ("database", "sql server"), ("hardware", "monitor"), ("network", "wireless"), ("software", "os"),
 )  # fmt: skip
 _STATES = ("1", "1", "2", "2", "2", "3", "6", "6", "7", "7", "7", "7", "7", "7", "7", "8")
 CLOSED = frozenset("678")
