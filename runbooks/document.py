@@ -33,6 +33,7 @@ from runbooks.errors import LoadError, Problem
 LARGEST_FILE = 1_000_000  # bytes
 LARGEST_TREE = 200_000  # values, aliases counted by what they stand for
 DEEPEST = 60
+MOST_PROBLEMS = 100  # nobody reads more of one file
 
 _NULL = re.compile(r"(~|null|Null|NULL)?\Z")
 _BOOLEAN = re.compile(r"(true|True|TRUE|false|False|FALSE)\Z")
@@ -101,10 +102,10 @@ def read(path: Path, file: str) -> Document:
         _stop(file, line, column, f"the character U+{ord(bad.group()):04X} is not allowed in YAML; take it out")
     builder = _Builder(file)
     root = builder.document(text)
-    if root is None or root.value is None:
-        _stop(file, 1, 1, "the file is empty; see `cutover schema` for what belongs in it")
     if builder.problems:
         raise LoadError(builder.problems)
+    if root is None or root.value is None:
+        _stop(file, 1, 1, "the file is empty; see `cutover schema` for what belongs in it")
     return Document(file, root, tuple(builder.warnings))
 
 
@@ -183,6 +184,8 @@ class _Builder:
             self.problems.append(
                 self._problem(event, "tags are not taken; write the plain value, in quotes when it begins with '!'")
             )
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise LoadError(self.problems)
         if depth > DEEPEST:
             self._stop(event, f"nested deeper than {DEEPEST} levels; nothing in a migration needs that")
         if event.anchor is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runbooks.document import LARGEST_FILE, Document, read
+from runbooks.document import LARGEST_FILE, MOST_PROBLEMS, Document, read
 from runbooks.errors import LoadError
 
 
@@ -57,6 +57,10 @@ def test_every_duplicate_key_is_told(tmp_path: Path) -> None:
         "x.yaml:3:1: the key 'a' is here twice (first in line 1)",
         "x.yaml:4:1: the key 'b' is here twice (first in line 2)",
     ]
+
+
+def test_a_file_that_is_wrong_all_over_is_given_up_on(tmp_path: Path) -> None:
+    assert len(refused(tmp_path, "a:\n" * 5000).splitlines()) == MOST_PROBLEMS
 
 
 def test_norway_stays_norway_and_is_asked_about(tmp_path: Path) -> None:
