@@ -17,7 +17,7 @@ class Settings:
     queue: int = 150  # calls that may wait beside them; more are refused
     url_length: int = 16_384
     transaction_records: int | None = None  # a read of more is cancelled half way
-    transaction_truncates: bool = False  # cancelled: the body just ends, instead of result and error together
+    transaction_truncates: bool = False  # cancelled in the middle of a record: the body is no JSON
     batch_items: int | None = None  # a batch services no more, as if its time was up
     batch_output: int = 10_000_000  # bytes
     attachment_size: int = 1024 * 1024 * 1024  # bytes

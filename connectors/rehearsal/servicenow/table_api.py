@@ -78,10 +78,10 @@ class TableApi:
     def _cancelled(self, rows: list[bytes], headers: dict[str, str]) -> Response:
         """Status 200 all the same: the answer had begun when its time was up."""
         started = b'{"result":[' + b",".join(rows)
+        rest = orjson.dumps({"error": CANCELLED, "status": "failure"})[1:]
         if self._double.settings.transaction_truncates:
-            return answer(started, 200, headers)
-        rest = orjson.dumps({"error": CANCELLED, "status": "failure"})
-        return answer(started + b"]," + rest[1:], 200, headers)
+            return answer(started[:-2] + b"," + rest, 200, headers)
+        return answer(started + b"]," + rest, 200, headers)
 
     async def _read(self, request: Request, caller: Caller) -> Response:
         table = self._double.table(request.path_params["table"], caller)
