@@ -188,7 +188,7 @@ class Http:
     async def close(self) -> None:
         await self._client.aclose()
 
-    def server_time(self, headers: httpx.Headers) -> datetime:
+    def server_time(self, headers: Mapping[str, str]) -> datetime:
         """The system's clock, from the Date header of an answer (whole seconds, UTC)."""
         try:
             return parsedate_to_datetime(headers["date"]).astimezone(UTC)
