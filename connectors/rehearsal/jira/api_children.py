@@ -154,7 +154,7 @@ async def _changed_properties(call: Call, held: Properties | None) -> tuple[Prop
             raise missing(f"The property with key '{key}' does not exist.")
         return after, 204
     status = 200 if key in after else 201
-    after[key] = property_value(key, await call.request.body())
+    after[key] = property_value(key, await call.body())
     return after, status
 
 

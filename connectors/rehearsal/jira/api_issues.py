@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
-from connectors.rehearsal.jira.editor import Created
+from connectors.rehearsal.jira.editor import Created, property_value
 from connectors.rehearsal.jira.model import Issue, changed
 from connectors.rehearsal.jira.problem import GONE, Problem, bad, bad_field
 from connectors.rehearsal.jira.render import Wanted
@@ -292,7 +291,8 @@ async def set_many_properties(call: Call) -> Result:
         properties = entry.get("properties") if type(entry) is dict else None
         if type(properties) is not dict or not 1 <= len(properties) <= 10:
             raise bad("Each issue takes between 1 and 10 properties.")
-        changes.append((str(entry.get("issueID")), {key: orjson.dumps(value) for key, value in properties.items()}))
+        kept = {key: property_value(key, value) for key, value in properties.items()}
+        changes.append((str(entry.get("issueID")), kept))
     site = call.site
 
     def work(task: Task) -> None:

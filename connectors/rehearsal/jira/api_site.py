@@ -317,7 +317,8 @@ async def create_meta(call: Call) -> Result:
             if expanded:
                 doc["fields"] = {field.pop("fieldId"): field for field in call.shapes.create_screen(project, kind)}
             kinds.append(doc)
-        answer.append({**call.shapes.project(project), "issuetypes": kinds})
+        shown = call.shapes.project(project)
+        answer.append({**{name: shown[name] for name in ("self", "id", "key", "name")}, "issuetypes": kinds})
     return 200, {"expand": "projects", "projects": answer}
 
 

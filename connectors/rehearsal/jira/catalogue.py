@@ -102,6 +102,7 @@ TYPES = {
         IssueType("10003", "Sub-task", subtask=True),
     )
 }
+TYPE_NAMES = {kind.name.casefold(): kind for kind in TYPES.values()}
 PRIORITIES = {
     str(number): Named(str(number), name)
     for number, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), start=1)

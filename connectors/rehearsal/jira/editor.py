@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from connectors.rehearsal.jira import workflow
-from connectors.rehearsal.jira.catalogue import DEFAULT_PRIORITY, TYPES, IssueType, Project, User, by_name
+from connectors.rehearsal.jira.catalogue import DEFAULT_PRIORITY, TYPE_NAMES, TYPES, IssueType, Project, User
 from connectors.rehearsal.jira.fields import FIELDS, INVALID_INPUT, FieldError, Keep, fields_of, keeper, rich, rich_text
 from connectors.rehearsal.jira.model import Change, Comment, Issue, Properties, changed
+from connectors.rehearsal.jira.packing import packed
 from connectors.rehearsal.jira.problem import Problem, bad, bad_field
 from connectors.rehearsal.jira.store import Store
 
@@ -337,7 +336,7 @@ def _type(asked: Any) -> IssueType | None:
         return None
     if "id" in asked:
         return TYPES.get(str(asked["id"]))
-    return by_name(TYPES, str(asked.get("name")))
+    return TYPE_NAMES.get(str(asked.get("name")).casefold())
 
 
 def _refusal(errors: dict[str, str]) -> Problem:
@@ -347,24 +346,21 @@ def _refusal(errors: dict[str, str]) -> Problem:
     return Problem(400, errors=errors)
 
 
-def property_value(key: str, body: bytes) -> bytes:
+def property_value(key: str, value: Any) -> bytes:
     """Check one entity property. Raises Problem."""
     if not key or len(key) > KEY_LIMIT:
         raise bad(f"The property key must have 1 to {KEY_LIMIT} characters.")
-    try:
-        value = orjson.loads(body)
-    except ValueError:
-        raise bad("The property value must be valid JSON.") from None
-    if len(body) > PROPERTY_LIMIT:
+    kept = packed(value)
+    if len(kept) > PROPERTY_LIMIT:
         raise bad(f"The property value is too long: the limit is {PROPERTY_LIMIT} characters.")
-    return orjson.dumps(value)
+    return kept
 
 
 def properties_of(listed: Any) -> Properties | None:
     if not listed:
         return None
     try:
-        return {one["key"]: property_value(one["key"], orjson.dumps(one["value"])) for one in listed}
+        return {one["key"]: property_value(one["key"], one["value"]) for one in listed}
     except (KeyError, TypeError):
         raise bad_field("properties", "Send a list of objects with a key and a value.") from None
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import orjson
-
 from connectors.rehearsal.jira import adf
-from connectors.rehearsal.jira.catalogue import PRIORITIES, RESOLUTIONS, Catalogue, Named, by_name
+from connectors.rehearsal.jira.catalogue import PRIORITIES, RESOLUTIONS, Catalogue, Named
+from connectors.rehearsal.jira.packing import packed
 from connectors.rehearsal.jira.stamps import parse_stamp
 
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
@@ -214,7 +213,7 @@ def rich(value: Any) -> bytes | None:
         raise FieldError(INVALID_INPUT) from None
     if length > adf.LIMIT:
         raise FieldError(TOO_LONG)
-    return orjson.dumps(value)
+    return packed(value)
 
 
 def rich_text(value: Any) -> bytes | None:
@@ -225,7 +224,7 @@ def rich_text(value: Any) -> bytes | None:
         raise FieldError("Operation value must be a string")
     if len(value) > adf.LIMIT:
         raise FieldError(TOO_LONG)
-    return orjson.dumps(adf.from_text(value))
+    return packed(adf.from_text(value))
 
 
 def _number(value: Any) -> float | None:
@@ -323,13 +322,14 @@ def _choice(entry: Field) -> Keep:
 
 def _named(entry: Field) -> Keep:
     table = entry.named
+    names = {one.name.casefold(): one for one in table.values()}
 
     def keep(value: Any) -> str | None:
         if value is None:
             return None
         if type(value) is not dict:
             raise FieldError(f"Specify a valid 'id' or 'name' for {entry.name}")
-        found = table.get(str(value["id"])) if "id" in value else by_name(table, str(value.get("name")))
+        found = table.get(str(value["id"])) if "id" in value else names.get(str(value.get("name")).casefold())
         if found is None:
             raise FieldError(f"The {entry.name.lower()} selected is invalid.")
         return found.id

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from connectors.rehearsal.jira.catalogue import STATUSES, TYPES, Catalogue, IssueType, Project, Status
+from connectors.rehearsal.jira.packing import packed
 
 Properties = dict[str, bytes]
 """Entity properties: key to JSON bytes."""
@@ -88,7 +89,7 @@ class Comment:
 
     @classmethod
     def unpack(cls, doc: dict[str, Any]) -> Comment:
-        body = orjson.dumps(doc["body"])
+        body = packed(doc["body"])
         return cls(**{**doc, "body": body, "properties": unpack_properties(doc["properties"])})
 
 
@@ -154,7 +155,7 @@ def _pack(value: Any) -> Any:
 
 def _unpack(value: Any) -> Any:
     if type(value) is dict:
-        return orjson.dumps(value)
+        return packed(value)
     return tuple(value) if type(value) is list else value
 
 
@@ -163,4 +164,4 @@ def _pack_properties(properties: Properties | None) -> dict[str, Any] | None:
 
 
 def unpack_properties(doc: dict[str, Any] | None) -> Properties | None:
-    return {key: orjson.dumps(value) for key, value in doc.items()} if doc else None
+    return {key: packed(value) for key, value in doc.items()} if doc else None

@@ -12,6 +12,7 @@ import orjson
 from connectors.rehearsal.jira.catalogue import Catalogue, Project
 from connectors.rehearsal.jira.index import Index
 from connectors.rehearsal.jira.model import Attachment, Change, Comment, Issue, Link, RemoteLink, Worklog
+from connectors.rehearsal.jira.packing import packed
 
 Record = Callable[[str, dict[str, Any]], None]
 
@@ -237,6 +238,6 @@ def _unpacked(kind: str, doc: dict[str, Any]) -> Comment | Attachment | RemoteLi
         case "remote link":
             return RemoteLink(**doc)
         case "worklog":
-            return Worklog(**{**doc, "comment": orjson.dumps(doc["comment"]) if doc["comment"] else None})
+            return Worklog(**{**doc, "comment": packed(doc["comment"]) if doc["comment"] else None})
         case _:
             raise ValueError(f"the journal holds an unknown write {kind!r}: it is of another version")
