@@ -1,26 +1,23 @@
-"""What no single model can see: names that must be known, or must be there only once."""
+"""What no single model can see: names that must be known, or must be there only once.
+
+The checks read the files themselves and pass over what is not of the right type: models tell that. So one mistake in a
+playbook does not hide the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from runbooks import secrets
 from runbooks.document import Document, Loc
 from runbooks.errors import Problem, did_you_mean
 from runbooks.migration import MigrationFile
-from runbooks.playbook import Playbook
-from runbooks.rules import BaseRule, ListOf, ToReference, When
 
 
-class Read(NamedTuple):
-    """A playbook and the file it came from."""
+class Named(NamedTuple):
+    """A name, and where it stands."""
 
-    playbook: Playbook
-    document: Document
-
-
-class _Named(NamedTuple):
     name: str
     document: Document
     loc: Loc
@@ -41,102 +38,91 @@ def references_in_place(document: Document, file: MigrationFile) -> Iterator[Pro
 def _texts(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
     if isinstance(value, str):
         yield loc, value
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from _texts(each, (*loc, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _texts(each, (*loc, index))
+    for step, each in _steps(value):
+        yield from _texts(each, (*loc, step))
 
 
-def systems_known(reads: Sequence[Read], systems: Sequence[str]) -> Iterator[Problem]:
+def systems_known(playbooks: Sequence[Document], systems: Sequence[str]) -> Iterator[Problem]:
     """Every side of every pair is a system of migration.yaml."""
-    for playbook, document in reads:
-        for index, pair in enumerate(playbook.entities):
-            for side, system in (("source", pair.source.system), ("target", pair.target.system)):
-                if system not in systems:
-                    yield _unknown("system", _Named(system, document, ("entities", index, side, "system")), systems)
+    for side in ("source", "target"):
+        for named in _named(playbooks, "entities", "*", side, "system"):
+            if named.name not in systems:
+                yield _unknown("system", named, systems)
 
 
-def names_used_once(reads: Sequence[Read]) -> Iterator[Problem]:
+def names_used_once(playbooks: Sequence[Document]) -> Iterator[Problem]:
     """Playbooks, entities and waves are named once in a migration; children once in their entity."""
-    yield from _twice("playbook", (_Named(r.playbook.playbook, r.document, ("playbook",)) for r in reads))
-    yield from _twice("entity", _entities(reads))
-    yield from _twice("wave", _waves(reads))
-    for playbook, document in reads:
-        for index, pair in enumerate(playbook.entities):
-            at = ("entities", index, "children")
-            children = enumerate(pair.children)
-            yield from _twice("child", (_Named(c.label, document, (*at, i, "name")) for i, c in children))
+    yield from _twice("playbook", _named(playbooks, "playbook"))
+    yield from _twice("entity", _named(playbooks, "entities", "*", "entity"))
+    yield from _twice("wave", _named(playbooks, "waves", "*", "wave"))
+    for document in playbooks:
+        for loc, children in _at(document.root.value, ("entities", "*", "children")):
+            yield from _twice("child", _labels(document, loc, children))
 
 
-def entities_known(reads: Sequence[Read]) -> Iterator[Problem]:
+def _labels(document: Document, loc: Loc, children: Any) -> Iterator[Named]:
+    for step, child in _steps(children):
+        label = child.get("name") or child.get("entity") if isinstance(child, dict) else None
+        if isinstance(label, str):
+            yield Named(label, document, (*loc, step, "name"))
+
+
+def entities_known(playbooks: Sequence[Document]) -> Iterator[Problem]:
     """References point to entities of the migration; a wave filters entities of its own playbook."""
-    known = [each.name for each in _entities(reads)]
-    for playbook, document in reads:
-        own = [pair.entity for pair in playbook.entities]
-        for index, pair in enumerate(playbook.entities):
-            at: Loc = ("entities", index)
-            pointers = [((*at, "references", i, "to"), each.to) for i, each in enumerate(pair.references)]
-            for loc, rule in _rules_of(playbook, index):
-                if isinstance(rule, ToReference):
-                    pointers.append(((*loc, "reference", "to"), rule.reference.to))
-            for loc, name in pointers:
-                if name not in known:
-                    yield _unknown("entity", _Named(name, document, loc), known)
-        for index, wave in enumerate(playbook.waves):
-            for name in wave.filters:
+    known = [named.name for named in _named(playbooks, "entities", "*", "entity")]
+    for named in _named(playbooks, "entities", "*", "references", "*", "to"):
+        if named.name not in known:
+            yield _unknown("entity", named, known)
+    for document in playbooks:
+        for way in (("fields", "*"), ("status",), ("status", "fields", "*"), ("children", "*", "body")):
+            yield from _reference_rules(document, ("entities", "*", *way), known)
+        yield from _reference_rules(document, ("entities", "*", "children", "*", "fields", "*"), known)
+        own = [named.name for named in _named([document], "entities", "*", "entity")]
+        for loc, filters in _at(document.root.value, ("waves", "*", "filters")):
+            for name in filters if isinstance(filters, dict) else ():
                 if name not in own:
-                    text = f"unknown entity '{name}'; {_expected(own)}{did_you_mean(name, own)}"
-                    yield document.problem(("waves", index, "filters"), text, key=name)
+                    yield document.problem(loc, _sentence("entity", name, own), key=name)
 
 
-def _rules_of(playbook: Playbook, index: int) -> Iterator[tuple[Loc, BaseRule]]:
-    pair, at = playbook.entities[index], ("entities", index)
-    tops: list[tuple[Loc, BaseRule]] = [((*at, "fields", name), rule) for name, rule in pair.fields.items()]
-    if pair.status is not None:
-        tops.append(((*at, "status"), pair.status.rule))
-        tops += [((*at, "status", "fields", name), rule) for name, rule in pair.status.fields.items()]
-    for i, child in enumerate(pair.children):
-        if child.body is not None:
-            tops.append(((*at, "children", i, "body"), child.body))
-        tops += [((*at, "children", i, "fields", name), rule) for name, rule in child.fields.items()]
-    for loc, rule in tops:
-        yield from _inside(rule, loc)
+def _reference_rules(document: Document, way: Loc, known: Sequence[str]) -> Iterator[Problem]:
+    for top, value in _at(document.root.value, way):
+        for loc, rule in _rules(value, top):
+            for end, name in _at(rule, ("reference", "to")):
+                if isinstance(name, str) and name not in known:
+                    yield _unknown("entity", Named(name, document, (*loc, *end)), known)
 
 
-def _inside(rule: BaseRule, loc: Loc) -> Iterator[tuple[Loc, BaseRule]]:
-    yield loc, rule
-    if isinstance(rule, ListOf):
-        for index, part in enumerate(rule.rules):
-            yield from _inside(part, (*loc, "list", index))
-    if isinstance(rule, When):
-        for index, case in enumerate(rule.cases):
-            yield from _inside(case.then, (*loc, "when", index, "then"))
-        if rule.else_ is not None:
-            yield from _inside(rule.else_, (*loc, "else"))
+def _rules(value: Any, loc: Loc) -> Iterator[tuple[Loc, Any]]:
+    """A rule and those inside it; a constant that looks like a rule is none."""
+    if not isinstance(value, dict) or "constant" in value:
+        return
+    yield loc, value
+    for way in (("list", "*"), ("when", "*", "then"), ("else",)):
+        for inner, each in _at(value, way):
+            yield from _rules(each, (*loc, *inner))
 
 
-def waves_in_order(reads: Sequence[Read]) -> Iterator[Problem]:
+def waves_in_order(playbooks: Sequence[Document]) -> Iterator[Problem]:
     """`after` names waves of the migration, and no wave waits for itself."""
-    known = [each.name for each in _waves(reads)]
-    after: dict[str, tuple[str, ...]] = {}
-    for playbook, document in reads:
-        for index, wave in enumerate(playbook.waves):
-            after.setdefault(wave.wave, wave.after)
-            for i, name in enumerate(wave.after):
-                if name not in known:
-                    yield _unknown("wave", _Named(name, document, ("waves", index, "after", i)), known)
+    waves = list(_named(playbooks, "waves", "*", "wave"))
+    known = [wave.name for wave in waves]
+    for named in _named(playbooks, "waves", "*", "after", "*"):
+        if named.name not in known:
+            yield _unknown("wave", named, known)
+    after: dict[str, list[str]] = {}
+    for wave in waves:
+        way = (*wave.loc[:-1], "after", "*")
+        after.setdefault(wave.name, [name for _, name in _at(wave.document.root.value, way) if isinstance(name, str)])
     told: set[str] = set()
-    for each in _waves(reads):
-        ring = [] if each.name in told else _ring(each.name, after)
+    for wave in waves:
+        ring = [] if wave.name in told else _ring(wave.name, after)
         if ring:
             told.update(ring)
             text = f"the waves wait for each other: {' → '.join([*ring, ring[0]])}; take one 'after' out"
-            yield each.document.problem((*each.loc[:-1], "after"), text)
+            yield wave.document.problem((*wave.loc[:-1], "after"), text)
 
 
-def _ring(start: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _ring(start: str, after: dict[str, list[str]]) -> list[str]:
     """The waves from `start` back to `start`, each waiting for the next; empty when there is no such way."""
     came_from: dict[str, str] = {}
     ahead = [start]
@@ -154,20 +140,35 @@ def _ring(start: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
     return []
 
 
-def _entities(reads: Sequence[Read]) -> Iterator[_Named]:
-    for playbook, document in reads:
-        for index, pair in enumerate(playbook.entities):
-            yield _Named(pair.entity, document, ("entities", index, "entity"))
+# ---------------------------------------------------------------- walking files that may be wrong
 
 
-def _waves(reads: Sequence[Read]) -> Iterator[_Named]:
-    for playbook, document in reads:
-        for index, wave in enumerate(playbook.waves):
-            yield _Named(wave.wave, document, ("waves", index, "wave"))
+def _steps(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
-def _twice(kind: str, all_of_them: Iterable[_Named]) -> Iterator[Problem]:
-    first: dict[str, _Named] = {}
+def _at(value: Any, way: Loc) -> Iterator[tuple[Loc, Any]]:
+    """What stands along `way`, in which "*" is every step; nothing where the way ends early."""
+    if not way:
+        yield (), value
+        return
+    for step, each in _steps(value):
+        if way[0] in ("*", step):
+            for rest, found in _at(each, way[1:]):
+                yield (step, *rest), found
+
+
+def _named(documents: Sequence[Document], *way: str) -> Iterator[Named]:
+    for document in documents:
+        for loc, name in _at(document.root.value, way):
+            if isinstance(name, str):
+                yield Named(name, document, loc)
+
+
+def _twice(kind: str, all_of_them: Iterable[Named]) -> Iterator[Problem]:
+    first: dict[str, Named] = {}
     for each in all_of_them:
         before = first.setdefault(each.name, each)
         if before is not each:
@@ -177,11 +178,11 @@ def _twice(kind: str, all_of_them: Iterable[_Named]) -> Iterator[Problem]:
             )
 
 
-def _unknown(kind: str, named: _Named, known: Sequence[str]) -> Problem:
-    text = f"unknown {kind} '{named.name}'; {_expected(known)}{did_you_mean(named.name, known)}"
-    return named.document.problem(named.loc, text)
+def _unknown(kind: str, named: Named, known: Sequence[str]) -> Problem:
+    return named.document.problem(named.loc, _sentence(kind, named.name, known))
 
 
-def _expected(known: Sequence[str]) -> str:
+def _sentence(kind: str, name: str, known: Sequence[str]) -> str:
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    return f"expected one of {shown}" if known else "there is none yet"
+    expected = f"expected one of {shown}" if known else "there is none yet"
+    return f"unknown {kind} '{name}'; {expected}{did_you_mean(name, known)}"

@@ -113,20 +113,27 @@ def _stop(file: str, line: int, column: int, text: str) -> NoReturn:
     raise LoadError([Problem(file, line, column, text)])
 
 
-def _text(path: Path, file: str) -> str:
-    if path.is_dir():
-        _stop(file, 1, 1, "this is a folder; expected a YAML file")
-    if path.exists() and not path.is_file():
-        _stop(file, 1, 1, "this is not a regular file; expected a YAML file")
+def is_there(path: Path) -> bool:
+    """Whether there is anything at this path; a path that cannot be is none."""
     try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _text(path: Path, file: str) -> str:
+    try:
+        if path.is_dir():
+            _stop(file, 1, 1, "this is a folder; expected a YAML file")
+        if path.exists() and not path.is_file():
+            _stop(file, 1, 1, "this is not a regular file; expected a YAML file")
         with path.open("rb") as stream:
             data = stream.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         near = sorted(each.name for each in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         _stop(file, 1, 1, "there is no such file" + (f"; its folder has {', '.join(near)}" if near else ""))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _stop(file, 1, 1, f"the file cannot be read: {reason}")
+    except OSError as error:
+        _stop(file, 1, 1, f"the file cannot be read: {error.strerror}")
     if len(data) > LARGEST_FILE:
         _stop(file, 1, 1, f"the file is larger than {LARGEST_FILE:,} bytes; split it into several playbooks")
     try:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from runbooks import checks, secrets
 from runbooks.base import Model
-from runbooks.document import Document, read
+from runbooks.document import Document, is_there, read
 from runbooks.errors import LoadError, Problem
 from runbooks.explain import explain
 from runbooks.migration import FILE, Migration, MigrationFile
@@ -22,8 +22,8 @@ M = TypeVar("M", bound=Model)
 def load(folder: Path) -> Migration:
     """The migration in `folder`. Raises LoadError with every problem of every file; no secret is resolved."""
     name = str(folder / FILE)
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
+    if not is_there(folder) or not folder.is_dir():
+        what = "is a file" if is_there(folder) else "does not exist"
         text = f"{folder} {what}; expected a folder with {FILE}. `cutover init` makes one"
         raise LoadError([Problem(name, 1, 1, text)])
     problems: list[Problem] = []
@@ -31,31 +31,35 @@ def load(folder: Path) -> Migration:
     if document is None:
         raise LoadError(problems)
     file = _model(MigrationFile, document, problems)
-    listed = list(_playbooks(document))
-    reads = list(_reads(folder, document, problems))
+    listed = _playbooks(document)
+    documents = list(_documents(folder, document, problems))
+    playbooks = [_model(Playbook, each, problems) for each in documents]
     systems = _systems(document)
     if systems:  # else that is the problem, and told above
-        problems += checks.systems_known(reads, systems)
-    problems += checks.names_used_once(reads)
-    if len(reads) == len(listed):  # a name may stand in a file that could not be read
-        problems += checks.entities_known(reads)
-        problems += checks.waves_in_order(reads)
+        problems += checks.systems_known(documents, systems)
+    problems += checks.names_used_once(documents)
+    if len(documents) == len(listed):  # a name may stand in a file that could not be read
+        problems += checks.entities_known(documents)
+        problems += checks.waves_in_order(documents)
     if file is not None:
         problems += checks.references_in_place(document, file)
     if problems or file is None:
         raise LoadError(problems)
-    return _migration(folder, document, file, reads)
+    pairs = [(each, at) for each, at in zip(playbooks, documents, strict=True) if each is not None]
+    return _migration(folder, file, document, pairs)
 
 
-def _migration(folder: Path, document: Document, file: MigrationFile, reads: list[checks.Read]) -> Migration:
-    documents = {"": document} | {each.playbook.playbook: each.document for each in reads}
+def _migration(
+    folder: Path, file: MigrationFile, document: Document, playbooks: list[tuple[Playbook, Document]]
+) -> Migration:
+    documents = {"": document} | {playbook.playbook: at for playbook, at in playbooks}
     return Migration(
         folder=folder,
         name=file.migration,
         systems=file.systems,
         windows=file.window,
         people=file.people,
-        playbooks=tuple(each.playbook for each in reads),
+        playbooks=tuple(playbook for playbook, _ in playbooks),
         warnings=(*(each for one in documents.values() for each in one.warnings), *_wide(folder, document, file)),
         documents=documents,
     )
@@ -84,23 +88,20 @@ def _model(kind: type[M], document: Document, problems: list[Problem]) -> M | No
         return None
 
 
-def _reads(folder: Path, document: Document, problems: list[Problem]) -> Iterator[checks.Read]:
+def _documents(folder: Path, document: Document, problems: list[Problem]) -> Iterator[Document]:
     seen: set[Path] = set()
     for index, listed in _playbooks(document):
         path = folder / listed
-        if path.resolve() in seen:
+        if path in seen:
             problems.append(document.problem(("playbooks", index), f"{listed} is listed twice; take one out"))
             continue
-        seen.add(path.resolve())
+        seen.add(path)
         before = len(problems)
-        playbook_file = _document(path, str(path), problems)
-        if playbook_file is None:
-            if not path.exists():  # the mistake is in the list, not in the file
-                problems[before:] = [document.problem(("playbooks", index), problems[before].text + f": {listed}")]
-            continue
-        playbook = _model(Playbook, playbook_file, problems)
-        if playbook is not None:
-            yield checks.Read(playbook, playbook_file)
+        found = _document(path, str(path), problems)
+        if found is not None:
+            yield found
+        elif not is_there(path):  # the mistake is in the list, not in the file
+            problems[before:] = [document.problem(("playbooks", index), f"{problems[before].text}: {listed}")]
 
 
 # What migration.yaml names is taken from the file itself, so that one mistake in it does not hide those in playbooks.

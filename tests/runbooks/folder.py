@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runbooks.errors import LoadError
-from runbooks.init import init
+from runbooks.library import init
 from runbooks.loader import load
 
 PLAYBOOK = "playbooks/incidents.yaml"

@@ -94,6 +94,8 @@ def test_a_mistake_in_a_playbook_is_told_with_what_was_expected(tmp_path: Path, 
         ("playbooks:\n", "playbooks:\n  - playbooks/incidents.yaml\n", "is listed twice; take one out"),
         ("playbooks:\n", "playbooks:\n  - playbooks/x.yaml\n", "there is no such file; its folder has incidents.yaml"),
         ("playbooks:\n", "playbooks:\n  - playbooks\n", "this is a folder; expected a YAML file"),
+        ("playbooks:\n", f"playbooks:\n  - {'x' * 300}\n", "the file cannot be read: File name too long"),
+        ("playbooks:\n", "playbooks:\n  - loop.yaml\n", "the file cannot be read: Too many levels of symbolic links"),
         ("  - playbooks/incidents.yaml", "  - 7", "expected text, found a number"),
         ("migration: servicenow", "window: { from: 2026-11-21 20:00 }\nmigration: servicenow", "missing key 'until'"),
         (
@@ -117,6 +119,7 @@ def test_a_mistake_in_the_migration_is_told_with_what_was_expected(
     tmp_path: Path, old: str, new: str, told: str
 ) -> None:
     folder = fresh(tmp_path)
+    (folder / "loop.yaml").symlink_to("loop.yaml")
     change(folder, MIGRATION, old, new)
     found = problems(folder)
     assert any(told in each for each in found), found

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from runbooks.document import read
 from runbooks.errors import LoadError
-from runbooks.init import LIBRARY
+from runbooks.library import LIBRARY
 from runbooks.loader import load
 from runbooks.playbook import Playbook
 

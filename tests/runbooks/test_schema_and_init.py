@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from runbooks.document import read
 from runbooks.errors import InitError
-from runbooks.init import init, templates
+from runbooks.library import init, templates
 from runbooks.loader import load
 from runbooks.schema import KINDS, schema
 from tests.runbooks.folder import MIGRATION, PLAYBOOK, change, fresh

@@ -1,4 +1,4 @@
-"""Writes a new migration folder from the library."""
+"""The library: migration folders to start from, and `init`, which writes one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from runbooks.errors import InitError, did_you_mean
 from runbooks.schema import KINDS, schema
 
-LIBRARY = Path(__file__).parent / "library"
+LIBRARY = Path(__file__).parent
 STATE = ".cutover/"  # what an engine keeps beside a migration: never in version control
 
 
 def templates() -> list[str]:
     """What `init` can write."""
-    return sorted(each.name for each in LIBRARY.iterdir() if each.is_dir())
+    return sorted(each.name for each in LIBRARY.iterdir() if (each / "migration.yaml").is_file())
 
 
 def init(name: str, folder: Path) -> list[Path]:
