@@ -92,8 +92,8 @@ class Folder:
         return table
 
     def perhaps(self, entity: str) -> Table | None:
-        """The table of an entity, up to date; None when there is no file yet."""
-        return self._table(entity, self.file_of(entity))
+        """The table of an entity that may be written, up to date; None when there is no file yet."""
+        return self._table(entity, self.file_of(entity), repairing=True)
 
     def writable(self, entity: str) -> Writer:
         """The writer of an entity, open; its file is made when there is none."""
@@ -104,11 +104,11 @@ class Folder:
         writer.open()
         return writer
 
-    def _table(self, entity: str, path: Path | None) -> Table | None:
+    def _table(self, entity: str, path: Path | None, *, repairing: bool = False) -> Table | None:
         if path is None:
             return None
         table = self._made(entity, path)
-        table.refresh()
+        table.refresh(repairing=repairing)
         return table
 
     def _made(self, entity: str, path: Path) -> Table:

@@ -87,8 +87,8 @@ class Csv:
         while piece := file.readline(_LONGEST):
             if offset == 0 and piece.startswith(_BOM):
                 piece, offset, start = piece[3:], 3, 3
-            opened = raw.count(b'"') % 2 == 0 and piece.count(b'"') % 2 == 1 and not self._closed(piece)
-            inside = opened or (bool(raw) and piece.count(b'"') % 2 == 0)
+            quotes = piece.count(b'"')
+            inside = quotes % 2 == 0 if raw else quotes > 0 and self._opens(piece)
             raw += piece
             offset += len(piece)
             number += 1
@@ -116,13 +116,15 @@ class Csv:
             raise Unreadable(f"{len(cells)} cells where the header has {len(self.header)}")
         return dict(zip(self.header, cells, strict=True))
 
-    def _closed(self, line: bytes) -> bool:
-        """An odd quote may be a plain character: 5" disk."""
+    def _opens(self, line: bytes) -> bool:
+        """A quote is open at the end of this first line of a row. (A quote may also be a plain character: 5" disk.)"""
+        return not self._fits(line) and self._fits(line + b'"')
+
+    def _fits(self, raw: bytes) -> bool:
         try:
-            self._cells(line)
-        except Unreadable:
+            return len(list(csv.reader([raw.decode(errors="replace")], delimiter=self.delimiter, strict=True))) == 1
+        except csv.Error:
             return False
-        return True
 
     def _cells(self, raw: bytes) -> list[str]:
         try:

@@ -66,8 +66,11 @@ class Table:
 
     # ------------------------------------------------------------ following the file
 
-    def refresh(self) -> None:
-        """Take in what changed on disk. Misconfigured when lines cannot be read; FileNotFoundError when it is gone."""
+    def refresh(self, *, repairing: bool = False) -> None:
+        """Take in what changed on disk. Misconfigured when lines cannot be read; FileNotFoundError when it is gone.
+
+        `repairing`: an end that breaks off inside quotes is torn (a writer will cut it off), not an error.
+        """
         there = self.path.stat()
         seen = _Seen(there.st_ino, there.st_size, there.st_mtime_ns)
         if self._file is not None and seen == self._seen:
@@ -75,7 +78,7 @@ class Table:
         grown = seen.inode == self._seen.inode and seen.size > self._seen.size and self.end > 0 and not self.packed
         if self._file is None or not grown or self._tail() != self._tail_seen:
             self._begin()
-        self._take()
+        self._take(repairing)
         self._saw(seen)
 
     def appended(self, places: Iterable[Place], end: int, names: Iterable[str]) -> None:
@@ -111,7 +114,7 @@ class Table:
         plain.flush()
         self._file = plain
 
-    def _take(self) -> None:
+    def _take(self, repairing: bool) -> None:
         fresh = self.end == 0
         size = os.fstat(self._fd).st_size
         bad: list[str] = []
@@ -121,7 +124,8 @@ class Table:
                 fields = self.format.parse(line.raw)
                 key = self.key_of(fields)
             except Unreadable as reason:
-                if not line.whole and over == size and not self.packed:
+                swallowed = b"\n" in line.raw and not repairing  # a quote that was never closed, more likely
+                if not line.whole and over == size and not self.packed and not swallowed:
                     break  # torn: it is still being written, or its writer died
                 bad.append(f"line {line.number} ({reason})")
                 continue

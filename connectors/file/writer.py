@@ -85,7 +85,7 @@ class Writer:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if made:
                 sync_folder(path.parent)
-            self.table.refresh()
+            self.table.refresh(repairing=True)
             self._repair(fd)
         except BlockingIOError:
             os.close(fd)
