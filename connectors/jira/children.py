@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from connectors.jira import fetch, stamps
 from connectors.jira.attachments import attached
-from connectors.jira.client import API, Client, refuse_strangers
+from connectors.jira.client import API, Client, refuse_strangers, together
 from connectors.jira.comments import Comments
 from connectors.kit.contract import Content, Fields, Record, Scope
 from connectors.kit.errors import Unavailable
@@ -32,7 +32,7 @@ class Children:
     async def of(self, scope: Scope, parents: Sequence[str]) -> list[Record]:
         """Parent by parent, oldest first."""
         if scope.entity == "comment":
-            found = await asyncio.gather(*(self._comments_of(parent) for parent in parents))
+            found = await together(self._comments_of(parent) for parent in parents)
             return [record for records in found for record in records]
         there = await fetch.by_id(self._client, set(parents), ["attachment"])
         return [
@@ -51,7 +51,7 @@ class Children:
     async def fetch(self, scope: Scope, keys: Sequence[str]) -> list[Record]:
         """Comments or attachments by key."""
         one = self._one_comment if scope.entity == "comment" else self._one_attachment
-        found = await asyncio.gather(*(one(key) for key in keys))
+        found = await together(one(key) for key in keys)
         return [record for record in found if record is not None]
 
     async def _one_comment(self, key: str) -> Record | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -114,12 +114,7 @@ class Client:
                         outcomes[number] = Failed(_xid(items[number]), error)
                         open_fate = True
 
-        if len(groups) == 1:
-            await run(*next(iter(groups.items())))
-        else:
-            async with asyncio.TaskGroup() as tasks:
-                for names, numbers in groups.items():
-                    tasks.create_task(run(names, numbers))
+        await together(run(names, numbers) for names, numbers in groups.items())
         ordered = [outcomes[number] for number in range(len(items))]
         _raise_what_is_about_all(ordered)
         return ordered
@@ -129,6 +124,16 @@ class Client:
         if lock is None:
             lock = self._locks[issue] = asyncio.Lock()
         return lock
+
+
+async def together(calls: Iterable[Coroutine[Any, Any, Item]]) -> list[Item]:
+    """All of these calls at once, results in order. The first error ends the others, and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            started = [tasks.create_task(call) for call in calls]
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+    return [task.result() for task in started]
 
 
 def refuse_strangers(headers: httpx.Headers) -> None:

@@ -99,27 +99,23 @@ class Comments:
         params = {"maxResults": str(PAGE), "orderBy": "created"} | ({"expand": "properties"} if properties else {})
         for _ in range(RESTARTS):
             comments: dict[str, Fields] = {}
-            read = 0
-            total: int | None = None
-            while total is None or read < total:
-                reply = await self._client.send(
-                    "GET", f"/issue/{issue}/comment", scope="comment.list", params=params | {"startAt": str(read)}
-                )
+            read, total = 0, -1
+            while True:
+                at = params | {"startAt": str(read)}
+                reply = await self._client.send("GET", f"/issue/{issue}/comment", scope="comment.list", params=at)
                 if reply.status == 404:
                     return []
                 answer = self._client.expect(reply, "/issue/…/comment")
-                if total is not None and answer.get("total") != total:
+                if total not in (-1, answer["total"]):
                     break
-                total = int(answer.get("total") or 0)
+                total = answer["total"]
                 some = answer.get("comments") or ()
                 comments |= {str(comment["id"]): comment for comment in some}
                 read += len(some)
-                if not some:
+                if not some or read >= total:
+                    if len(comments) == read:
+                        return list(comments.values())
                     break
-            if total is not None and len(comments) >= total:
-                return list(comments.values())
-        if total is not None and read == 0:
-            return []
         raise Unavailable("the comments of an issue keep changing while they are read; read them again")
 
     async def delete(self, targets: Sequence[str]) -> list[Outcome]:

@@ -6,11 +6,10 @@ from the database. Where a site proves otherwise, `strong_reads: false` makes th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from connectors.jira.client import Client
+from connectors.jira.client import Client, together
 from connectors.kit.contract import Fields
 from connectors.kit.errors import Misconfigured
 
@@ -22,7 +21,7 @@ async def issues(
 ) -> list[Fields]:
     """These issues, by id or key, in any order; what is gone (or hidden) is left out."""
     slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
-    found = await asyncio.gather(*(_slice(client, some, fields, properties) for some in slices))
+    found = await together(_slice(client, some, fields, properties) for some in slices)
     return [issue for some in found for issue in some]
 
 

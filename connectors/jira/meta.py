@@ -107,7 +107,7 @@ class Meta:
         """The key of a project that a payload names by key or by id; empty when there is none."""
         name = word(project)
         if not name.isdigit():
-            return name
+            return name.upper()
         if name not in self._keys:
             reply = await self._client.send("GET", f"/project/{name}", scope="project")
             self._keys[name] = str(reply.body.get("key", "")) if reply.status == 200 else ""

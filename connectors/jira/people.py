@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from connectors.jira.client import CREDENTIALS, Client
+from connectors.jira.client import CREDENTIALS, Client, together
 from connectors.kit.contract import Fields
 from connectors.kit.errors import Misconfigured
 
@@ -62,9 +62,7 @@ class People:
         given = self._client.options.people
         now = self._clock.monotonic()
         missing = [email for email in sorted(wanted - given.keys()) if self._stale(email, now)]
-        async with asyncio.TaskGroup() as tasks:
-            for email in missing:
-                tasks.create_task(self._look_up(email))
+        await together(self._look_up(email) for email in missing)
         known = {email: given.get(email) or self._accounts[email][1] for email in wanted}
         while len(self._accounts) > KEPT:
             self._accounts.pop(next(iter(self._accounts)))
