@@ -13,6 +13,7 @@ _MAX_DEPTH = 100
 _SAME = ("paragraph", "heading", "codeBlock", "blockquote", "bulletList", "orderedList", "listItem")
 _TABLE = ("table", "tableRow", "tableHeader", "tableCell")
 _PANELS = ("info", "note", "tip", "warning", "error", "success")
+_HOLDERS = ("doc", "rule", "panel", "expand", "nestedExpand", "taskList", "taskItem", "decisionList", "decisionItem")
 _CARDS = ("inlineCard", "blockCard", "embedCard")
 _INLINE = ("text", "hardBreak", "mention", "emoji", "date", "status", "inlineCard", "media", "mediaInline")
 
@@ -34,7 +35,9 @@ def read(value: Any) -> Node:
     builder = Builder()
     try:
         _walk(builder, load(value), PLAIN, 0)
-    except (AttributeError, TypeError, KeyError):
+    except TextError:
+        raise
+    except (AttributeError, TypeError, KeyError, ValueError):
         raise TextError("not an ADF document") from None
     return builder.done()
 
@@ -43,16 +46,16 @@ def _walk(builder: Builder, node: Node, marks: Marks, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise TextError("document nested too deeply")
     kind, attrs = node["type"], node.get("attrs") or {}
-    if kind in _INLINE:
+    if kind in _CARDS and kind != "inlineCard":
+        builder.open("paragraph")
+        _inline(builder, node, marks)
+        builder.close("paragraph")
+        return
+    if kind in _INLINE or (not node.get("content") and kind not in _SAME + _TABLE + _HOLDERS):
         _inline(builder, node, marks)
         return
     if kind == "rule":
         builder.rule()
-        return
-    if kind in _CARDS:
-        builder.open("paragraph")
-        _inline(builder, node, marks)
-        builder.close("paragraph")
         return
     if kind in ("expand", "nestedExpand") and attrs.get("title"):
         builder.open("paragraph")

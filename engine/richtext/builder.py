@@ -1,15 +1,16 @@
 """Builds legal ADF from whatever a reader finds, in whatever order it finds it.
 
-A reader (HTML, Markdown, foreign ADF) says what opens, closes and is written; the builder alone knows what may stand in
-what. What may not is moved or loses its frame, never its text: a heading in a quote becomes a bold paragraph, a table in
-a list becomes paragraphs, text between two list items gets an item of its own. What it makes is a normal form: equal
-neighbours merged, no empty text, no blanks at the edges of a paragraph, marks in one order.
+A reader (HTML, Markdown, foreign ADF) says what opens, closes and is written; the builder alone knows what may stand
+in what. What may not is moved or loses its frame, never its text: a heading in a quote becomes a bold paragraph, a
+table in a list becomes paragraphs, text between two list items gets an item of its own. What it makes is a normal form:
+equal neighbours merged, no empty text, no blanks at the edges of a paragraph, marks in one order.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 Node = dict[str, Any]
@@ -156,8 +157,7 @@ class Builder:
             else:
                 inline.append({"type": "text", "text": text})
             return
-        if self._bold:
-            marks = marks | {BOLD}
+        marks, as_nodes = _legal(marks | {BOLD} if self._bold else marks)
         if not inline or inline[-1]["type"] != "text":
             if ("code", "") not in marks:
                 text = text.lstrip(_BLANK)
@@ -168,7 +168,7 @@ class Builder:
             return
         node: Node = {"type": "text", "text": text}
         if marks:
-            node["marks"] = _legal(marks)
+            node["marks"] = as_nodes
         inline.append(node)
         self._last = marks
 
@@ -297,13 +297,15 @@ def marks_of(node: Node) -> Marks:
     )
 
 
-def _legal(marks: Marks) -> list[Node]:
-    """Marks as ADF has them: in one order, one of a kind, code beside nothing but a link."""
-    kinds = {name: value for name, value in sorted(marks)}
+@lru_cache(maxsize=512)
+def _legal(marks: Marks) -> tuple[Marks, list[Node]]:
+    """Marks as ADF has them: in one order, one of a kind, code beside nothing but a link. Never mutate the list."""
+    kinds = dict(sorted(marks))
     names = sorted(kinds, key=_ORDER.__getitem__)
     if "code" in kinds:
         names = [name for name in names if name in _WITH_CODE]
-    return [
+    nodes: list[Node] = [
         {"type": name, "attrs": {_ATTRIBUTE[name]: kinds[name]}} if name in _ATTRIBUTE else {"type": name}
         for name in names
     ]
+    return frozenset((name, kinds[name]) for name in names), nodes

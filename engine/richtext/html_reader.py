@@ -7,10 +7,10 @@ tags are mended by the builder, which also bounds the depth.
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 from engine.richtext.builder import Builder, Mark, Marks, Node
-from engine.richtext.text import TextError, clean, safe_link
+from engine.richtext.html_tokens import tokens
+from engine.richtext.text import clean, safe_link
 
 _MARKS: dict[str, Mark] = {
     **dict.fromkeys(("b", "strong"), ("strong", "")),
@@ -38,29 +38,26 @@ _BLOCKS = {
     "td": "tableCell",
 }
 _PARAGRAPHS = frozenset(
-    "p div section article aside header footer main nav center dl dt dd fieldset legend form figure figcaption details "
-    "summary caption option".split()
+    {"p", "div", "section", "article", "aside", "header", "footer", "main", "nav", "center", "dl", "dt", "dd", "form"}
+    | {"fieldset", "legend", "figure", "figcaption", "details", "summary", "caption", "option"}
 )
 _DROPPED = frozenset(
-    "script style head title template iframe object embed applet svg math audio video canvas select textarea noembed "
-    "noframes".split()
+    {"script", "style", "head", "title", "template", "iframe", "object", "applet", "svg", "math"}
+    | {"audio", "video", "canvas", "select", "textarea", "noembed", "noframes"}
 )
-_VOID_DROPPED = frozenset(("embed",))
 _PANELS = ("info", "note", "tip", "warning", "error", "success")
 _BLANKS = re.compile(r"[ \t\n]+")
 _MAX_OPEN_MARKS = 64
 
 
-class _Reader(HTMLParser):
+class _Reader:
     def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.builder = Builder()
         self._marks: list[tuple[str, frozenset[Mark]]] = []  # open inline tags, outermost first
         self._now: Marks = frozenset()
         self._outside: list[list[tuple[str, frozenset[Mark]]]] = []  # marks outside of each open cell
         self._dropping = ""
         self._divs: list[bool] = []  # for each open div whether it is a panel
-        self._pre = False
         self._after_pre = False
         lower = source.lower()
         # A dropped tag that nobody closes must not swallow the rest of the text.
@@ -68,14 +65,13 @@ class _Reader(HTMLParser):
 
     # ------------------------------------------------------------ events
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._dropping:
+    def start(self, tag: str, given: dict[str, str]) -> None:
+        if self._dropping or tag in ("script", "style"):
             return
         if tag in _DROPPED:
-            if tag in ("script", "style") or (tag not in _VOID_DROPPED and self._closings[tag] > 0):
+            if self._closings[tag] > 0:
                 self._dropping = tag
             return
-        given = {name: value or "" for name, value in attrs}
         if tag == "br":
             self.builder.line_break()
         elif tag == "hr":
@@ -86,24 +82,20 @@ class _Reader(HTMLParser):
             self._open_block(tag, given)
         elif tag == "pre":
             self.builder.open("codeBlock", language=given.get("data-language", ""))
-            self._pre = self._after_pre = True
+            self._after_pre = True
+            return
         elif len(tag) == 2 and tag[0] == "h" and tag[1] in "123456":
-            self._pre = False
             self.builder.open("heading", level=int(tag[1]))
         elif tag in _PARAGRAPHS:
             self._open_paragraph(tag, given)
-        elif tag == "code" and self._pre:
+        elif tag == "code" and self.builder.in_code:
             self._name_language(given.get("class", ""))
         else:
             self._open_marks(tag, given)
+        self._after_pre = False
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # HTML knows no self-closing tags but the void ones: <p/> is <p>.
-        if tag not in _DROPPED:
-            self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._closings and tag in _DROPPED:
+    def end(self, tag: str) -> None:
+        if tag in _DROPPED:
             self._closings[tag] -= 1
             if tag == self._dropping:
                 self._dropping = ""
@@ -113,10 +105,8 @@ class _Reader(HTMLParser):
         if tag in _BLOCKS:
             self._close_block(tag)
         elif tag == "pre":
-            self._pre = False
             self.builder.close("codeBlock")
         elif tag in _PARAGRAPHS or (len(tag) == 2 and tag[0] == "h" and tag[1] in "123456"):
-            self._pre = False
             self.builder.close("paragraph")
             if tag == "div" and self._divs and self._divs.pop():
                 self.builder.close("panel")
@@ -125,15 +115,14 @@ class _Reader(HTMLParser):
         else:
             self._close_marks(tag)
 
-    def handle_data(self, data: str) -> None:
+    def text(self, data: str) -> None:
         if self._dropping:
             return
         data = clean(data)
-        if self._pre:
-            if self._after_pre and data.startswith("\n"):
-                data = data[1:]
+        if self.builder.in_code:
+            # The newline right after <pre> is no part of it.
+            self.builder.text(data[1:] if self._after_pre and data.startswith("\n") else data)
             self._after_pre = False
-            self.builder.text(data)
             return
         text = _BLANKS.sub(" ", data)
         if text[:1] == " " and self.builder.fresh:
@@ -143,7 +132,6 @@ class _Reader(HTMLParser):
     # ------------------------------------------------------------ blocks
 
     def _open_block(self, tag: str, given: dict[str, str]) -> None:
-        self._pre = False
         kind, builder = _BLOCKS[tag], self.builder
         if tag == "li" and builder.is_open("listItem", until=("bulletList", "orderedList")):
             builder.close("listItem")
@@ -163,7 +151,6 @@ class _Reader(HTMLParser):
             builder.open(kind)
 
     def _close_block(self, tag: str) -> None:
-        self._pre = False
         if tag in ("td", "th", "tr", "table"):
             self._leave_cell()
         if tag not in ("td", "th"):
@@ -178,7 +165,6 @@ class _Reader(HTMLParser):
                 return
 
     def _open_paragraph(self, tag: str, given: dict[str, str]) -> None:
-        self._pre = False
         if tag == "div":
             panel = given.get("data-panel-type", "")
             self._divs.append(panel in _PANELS)
@@ -230,12 +216,14 @@ def _number(text: str, otherwise: int) -> int:
 
 
 def read(html: str) -> Node:
-    """ADF of a piece of HTML. Raises TextError when the parser gives up on it."""
+    """ADF of a piece of HTML."""
     html = clean(html)
     reader = _Reader(html)
-    try:
-        reader.feed(html)
-        reader.close()
-    except (AssertionError, ValueError):
-        raise TextError("HTML that cannot be parsed") from None
+    for token in tokens(html):
+        if isinstance(token, str):
+            reader.text(token)
+        elif token.closing:
+            reader.end(token.name)
+        else:
+            reader.start(token.name, token.attrs)
     return reader.builder.done()

@@ -48,8 +48,7 @@ def _block(node: Node) -> str:
 def _code(node: Node, attrs: Node) -> str:
     text = escape("".join(child["text"] for child in node["content"]), quote=False)
     name = f' class="language-{attrs["language"]}"' if attrs.get("language") else ""
-    first = "\n" if text.startswith("\n") else ""  # browsers drop the first newline
-    return f"<pre><code{name}>{first}{text}</code></pre>"
+    return f"<pre><code{name}>{text}</code></pre>"
 
 
 def _inline(node: Node) -> str:
