@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -317,3 +318,16 @@ def test_a_hibernating_instance_answers_with_a_page_and_status_200() -> None:
 
 def test_a_url_that_is_too_long_is_refused(shared: httpx.Client) -> None:
     assert shared.get(f"{TABLE}/incident?sysparm_query=sys_idIN{'x' * 20_000}").status_code == 414
+
+
+def test_more_calls_at_once_than_there_are_semaphores_are_refused() -> None:
+    settings = Settings(semaphores=1, queue=0)
+    with instance(5, settings=settings, latency=0.3) as (_, client):
+
+        def call(_: int) -> int:
+            auth = ("cutover", "rehearsal")
+            return httpx.get(f"{client.base_url}{TABLE}/incident?sysparm_limit=1", auth=auth).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            statuses = sorted(pool.map(call, range(4)))
+        assert (statuses[0], statuses[-1]) == (200, 429)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 
 from connectors.rehearsal.servicenow.dictionary import Column, lineage
@@ -79,7 +80,7 @@ def walk(store: Store, table: Table, path: str) -> Path | None:
         return None
     tables = frozenset(target.name for _, target in places)
     if not places:
-        return Path(lambda row: row[end], at.columns[end], at, tables)
+        return Path(itemgetter(end), at.columns[end], at, tables)
 
     def get(row: Row) -> str:
         here = row

@@ -46,7 +46,9 @@ class View:
     def encode(self, row: Row) -> bytes:
         made = self.encoded.get(row[SYS_ID])
         if made is None:
-            made = self.encoded[row[SYS_ID]] = orjson.dumps({name: show(row) for name, show in self._shows})
+            # copied, since what orjson returns sits in a buffer several times its size
+            made = bytes(memoryview(orjson.dumps({name: show(row) for name, show in self._shows})))
+            self.encoded[row[SYS_ID]] = made
         return made
 
     def _show(self, name: str, form: Form) -> Show | None:
