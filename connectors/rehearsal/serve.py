@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -159,7 +160,10 @@ def _doubles(arguments: argparse.Namespace) -> dict[str, Double]:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
+    gc.disable()
     doubles = _doubles(arguments)
+    gc.enable()
+    gc.freeze()  # the starting data stays for good: looking through it again and again would only cost time
     tls = None
     if arguments.tls:
         tls = self_signed(arguments.state or Path(tempfile.mkdtemp(prefix="rehearsal-")))

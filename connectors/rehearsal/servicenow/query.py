@@ -79,13 +79,14 @@ def walk(store: Store, table: Table, path: str) -> Path | None:
     if end is None:
         return None
     tables = frozenset(target.name for _, target in places)
+    finders = [(place, target.finder) for place, target in places]
     if not places:
         return Path(itemgetter(end), at.columns[end], at, tables)
 
     def get(row: Row) -> str:
         here = row
-        for place, target in places:
-            there = target.get(here[place])
+        for place, find in finders:
+            there = find(here[place])
             if there is None:
                 return ""
             here = there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -39,17 +40,31 @@ class View:
         self.walked: set[str] = set()  # tables whose every change may show in these rows
         self.named: set[str] = set()  # tables whose display values show in these rows
         names = form.fields or tuple(column.name for column in table.columns)
-        shows = ((name, self._show(name, form)) for name in dict.fromkeys(names))
+        plain = [name for name in dict.fromkeys(names) if self._plain(name, form)]
+        self._plain_names = plain
+        # with two places at least it gives a tuple, even where no column is plain
+        self._plain_values = itemgetter(SYS_ID, SYS_ID, *(table.at[name] for name in plain))
+        shows = ((name, self._show(name, form)) for name in dict.fromkeys(names) if name not in plain)
         self._shows = [(name, show) for name, show in shows if show is not None]
         self.encoded: dict[str, bytes] = {}
 
     def encode(self, row: Row) -> bytes:
         made = self.encoded.get(row[SYS_ID])
         if made is None:
+            shown: dict[str, Any] = dict(zip(self._plain_names, self._plain_values(row)[2:], strict=True))
+            for name, show in self._shows:
+                shown[name] = show(row)
             # copied, since what orjson returns sits in a buffer several times its size
-            made = bytes(memoryview(orjson.dumps({name: show(row) for name, show in self._shows})))
-            self.encoded[row[SYS_ID]] = made
+            made = self.encoded[row[SYS_ID]] = bytes(memoryview(orjson.dumps(shown)))
         return made
+
+    def _plain(self, name: str, form: Form) -> bool:
+        """Is it a column of the row itself, shown as it is kept?"""
+        place = self._table.at.get(name)
+        if place is None or form.display != "false":
+            return False
+        kind = self._table.columns[place].type
+        return not kind.startswith("journal") and (kind != "reference" or not form.links)
 
     def _show(self, name: str, form: Form) -> Show | None:
         path = walk(self._store, self._table, name)
@@ -82,10 +97,11 @@ class View:
         if column.type == "reference" and column.key == "sys_id" and column.reference in self._store.tables:
             target = self._store.tables[column.reference]
             self.named.add(target.name)
+            find, place = target.finder, target.display
 
             def name(row: Row) -> str:
-                there = target.get(get(row))
-                return there[target.display] if there else ""
+                there = find(get(row))
+                return there[place] if there else ""
 
             return name
         if column.type == "glide_date_time":
