@@ -305,6 +305,9 @@ class Http:
             content=body,
             extensions={"timeout": self._client.timeout.as_dict(), "signed": signed},
         )
+        if len(self._client.cookies.jar):
+            # A vendor that keeps sessions opens a new one for each call that brings no cookie, until none is left.
+            self._client.cookies.set_cookie_header(request)
         await self._pacer.turn(call.scope)
         started = self._clock.monotonic()
         answered = False

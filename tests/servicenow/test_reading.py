@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import httpx
 import pytest
 
-from connectors.kit.contract import Scope, Source, Target
-from connectors.kit.errors import Misconfigured
-from tests.servicenow.world import double, on, read_all
+from connectors.kit.contract import Connection, Scope, Source, Target
+from connectors.kit.errors import Misconfigured, Throttled
+from connectors.servicenow import connect
+from tests.kit.ports import plain_ports
+from tests.servicenow.world import AUTH, double, on, read_all
 
 INCIDENT = Scope("incident")
 KNOWN_TYPES = {
@@ -185,3 +190,49 @@ def test_schema_walks_the_chain_of_tables_and_knows_choices():
     assert not infos["sys_updated_on"].writable
     assert infos["short_description"].max_length == 160
     assert {info.type for info in infos.values()} <= KNOWN_TYPES
+
+
+def test_calls_share_one_session_on_the_server():
+    subject = double(20)
+
+    async def run(connector):
+        await read_all(connector, INCIDENT, 3)
+        await asyncio.gather(*(connector.count(INCIDENT) for _ in range(20)))
+
+    on(subject, run)
+    assert subject.counts()["sessions"] == 1
+
+
+def test_a_limit_an_hour_is_waited_out_when_it_is_short():
+    subject = double(24, per_hour=20, window=1.0, flush=0.001)
+    records = on(subject, lambda c: read_all(c, INCIDENT, 1))
+    assert len({record.key for record in records}) == 24
+    assert subject.answers[429] > 0
+
+
+def test_a_limit_an_hour_that_is_used_up_is_throttled():
+    subject = double(30, per_hour=5, flush=0.01)
+
+    async def run(connector):
+        with pytest.raises(Throttled) as caught:
+            for _ in range(50):
+                await connector.read(INCIDENT, "..", 1)
+        return caught.value.retry_after
+
+    assert on(subject, run) > 120
+
+
+def test_it_runs_in_process_over_a_given_transport():
+    subject = double(25)
+
+    async def run():
+        transport = httpx.ASGITransport(app=subject.app)
+        connection = Connection("snow", "servicenow", "http://instance", AUTH, {"transport": transport})
+        connector = connect(connection, plain_ports())
+        try:
+            return await read_all(connector, INCIDENT, 4)
+        finally:
+            await connector.close()
+            await connector.close()
+
+    assert len(asyncio.run(run())) == 25
