@@ -138,12 +138,15 @@ def test_what_is_read_follows_what_is_written(client: httpx.Client, double: Serv
         row: dict[str, Any] = found.get(child["sys_id"], {})
         return row
 
+    by_name = {"sysparm_query": "caller_idLIKERenamed^ORDERBYsys_id"}
+    assert client.get(INCIDENT, params=by_name).json()["result"] == []
     assert read()["parent_incident.short_description"]["value"] == "old parent"
     client.patch(f"{INCIDENT}/{parent['sys_id']}", json={"short_description": "new parent"})
     client.patch(f"{INCIDENT}/{child['sys_id']}", json={"short_description": "new"})
     person = {"sys_id": double.dataset.people[1].sys_id, "fields": {"name": "Renamed", "email": "new@example.com"}}
     assert client.post("/_rehearsal/write", json={"table": "sys_user", **person}).status_code == 200
     now = read()
+    assert child["sys_id"] in [row["sys_id"] for row in client.get(INCIDENT, params=by_name).json()["result"]]
     assert now["parent_incident.short_description"]["value"] == "new parent"
     assert now["short_description"]["value"] == "new"
     assert (now["caller_id"]["display_value"], now["caller_id.email"]["value"]) == ("Renamed", "new@example.com")

@@ -18,6 +18,7 @@ _OPERATORS = (
     "IN", "!=", ">=", "<=", "=", ">", "<",
 )  # fmt: skip
 _TERM = re.compile(r"([a-z0-9_]+(?:\.[a-z0-9_]+)*)(" + "|".join(_OPERATORS) + r")(.*)", re.DOTALL)
+_PARTS = frozenset({"LIKE", "CONTAINS", "NOT LIKE", "NOTLIKE", "DOES NOT CONTAIN", "STARTSWITH", "ENDSWITH"})
 _TEXT = "123TEXTQUERY321"
 _EXACT = frozenset({"GUID", "reference", "glide_date_time", "boolean", "integer", "document_id"})
 
@@ -186,7 +187,8 @@ def _term(store: Store, table: Table, text: str, asker: Asker) -> _Term | None:
     elif path.column.type == "glide_date_time" and operator in ("=", "!=", ">", ">=", "<", "<="):
         value = to_utc(value, asker.zone)
     test = _test(store, table, path, operator, value, asker)
-    return _Term(text, test, match[1], operator, value, path.tables) if test else None
+    seen = path.tables | ({path.column.reference} if operator in _PARTS and path.column.reference else frozenset())
+    return _Term(text, test, match[1], operator, value, seen) if test else None
 
 
 def _test(store: Store, table: Table, path: Path, operator: str, value: str, asker: Asker) -> Test | None:
@@ -197,7 +199,7 @@ def _test(store: Store, table: Table, path: Path, operator: str, value: str, ask
             return _membership(path, wanted, negated=operator not in ("=", "IN"))
         case ">" | ">=" | "<" | "<=":
             return _comparison(path, operator, value)
-        case "LIKE" | "CONTAINS" | "NOT LIKE" | "NOTLIKE" | "DOES NOT CONTAIN" | "STARTSWITH" | "ENDSWITH":
+        case _ if operator in _PARTS:
             return _part(_shown(store, path), operator, value.lower())
         case "ISEMPTY" | "EMPTYSTRING":
             return lambda row: not get(row)
