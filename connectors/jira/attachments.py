@@ -25,7 +25,7 @@ class Attachments:
         self._client = client
         self._people = people
         self._limit: int | None = None
-        self._confirmed: dict[str, None] = {}  # ids that an answer told: none of them can be the lost one
+        self._confirmed: dict[str, str] = {}  # id to xid, as answers told: nobody else's lost one is among them
 
     async def mark(self, writes: Sequence[Write]) -> str:
         """`{"10001": 55}`: the highest attachment id of every issue; what a lost upload made lies above."""
@@ -71,7 +71,7 @@ class Attachments:
         if not reply.body:
             raise InDoubt("the answer to an upload names no attachment")
         target = str(reply.body[0]["id"])
-        self._confirmed[target] = None
+        self._confirmed[target] = write.xid
         if len(self._confirmed) > REMEMBERED:
             del self._confirmed[next(iter(self._confirmed))]
         return Written(write.xid, target)
@@ -81,11 +81,12 @@ class Attachments:
         me = str((await self._people.me())["accountId"])
         there = await by_id(self._client, {doubt.parent for doubt in doubts}, ["attachment"])
         found: dict[str, Written] = {}
-        taken = set(self._confirmed)
+        taken: set[str] = set()
         for doubt in sorted(doubts, key=lambda doubt: doubt.sent):
             for attachment in sorted(attached(there.get(doubt.parent)), key=_number):
                 id = str(attachment["id"])
-                if id not in taken and _is(attachment, doubt, me):
+                known = self._confirmed.get(id, doubt.xid) == doubt.xid
+                if known and id not in taken and _is(attachment, doubt, me):
                     taken.add(id)
                     found[doubt.xid] = Written(doubt.xid, id)
                     break

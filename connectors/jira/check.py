@@ -27,7 +27,11 @@ WRITES = {
     "attachment": ("CREATE_ATTACHMENTS",),
     "link": ("LINK_ISSUES",),
 }
-UNDO_ONLY = {"DELETE_ISSUES": "without it a rollback cannot remove what was created"}
+WHY = {
+    "DELETE_ISSUES": "without it a rollback cannot remove what was created",
+    "MODIFY_REPORTER": "needed where a playbook sets the reporter",
+    "TRANSITION_ISSUES": "needed where a playbook sets a status",
+}
 SHOWN = 5
 
 
@@ -159,7 +163,7 @@ def _right(right: str, lacking: Sequence[str], projects: int) -> Finding:
     words = right.lower().replace("_", " ")
     if not lacking:
         return Finding(f"permission: {words}", True, f"granted in {projects} projects" if projects > 1 else "granted")
-    why = f" ({UNDO_ONLY[right]})" if right in UNDO_ONLY else ""
+    why = f" ({WHY[right]})" if right in WHY else ""
     hint = f"Grant '{words}' to the account in the permission scheme of these projects."
     return Finding(f"permission: {words}", False, f"missing in {_some(lacking)}{why}", hint)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.jira import stamps
 from connectors.jira.attachments import Attachments
 from connectors.jira.canary import Measure
 from connectors.jira.changes import ChangeFeed
@@ -98,8 +99,12 @@ class Jira:
         return self._traits[entity]
 
     async def now(self) -> datetime:
+        """To the millisecond, as the stamps of issues are; a Date header knows whole seconds only."""
         reply = await self._client.http.json("GET", f"{API}/serverInfo", scope="serverInfo")
-        return self._client.http.server_time(reply.headers)
+        try:
+            return stamps.parse(reply.body["serverTime"])
+        except (KeyError, TypeError, ValueError):
+            return self._client.http.server_time(reply.headers)
 
     async def check(self, reads: Sequence[Scope], writes: Sequence[str]) -> list[Finding]:
         for entity in (*(scope.entity for scope in reads), *writes):

@@ -8,8 +8,9 @@ from typing import Any
 
 from connectors.jira import connect
 from connectors.jira.connector import Jira
-from connectors.kit.contract import Connection, Doubt, Fields, Write
+from connectors.kit.contract import Connection, Doubt, Fields, Write, Written
 from connectors.rehearsal.jira import TOKEN, USER, JiraDouble
+from connectors.rehearsal.people import Person
 from tests.kit.ports import plain_ports
 from tests.rehearsal.running import running
 
@@ -48,3 +49,24 @@ def by_xid(double: JiraDouble) -> dict[str, list[Fields]]:
     for issue in double.issues():
         found.setdefault(issue["properties"].get("cutover", {}).get("x", ""), []).append(issue)
     return found
+
+
+def person(email: str, account: str) -> Person:
+    values = dict.fromkeys(Person._fields, "") | {"email": email, "account": account, "first_name": "Mia"}
+    values |= {"last_name": "Stone", "zone": "Etc/UTC", "language": "en_US", "active": True}
+    return Person(**{name: values[name] for name in Person._fields})
+
+
+async def ids(jira: Jira, *writes: Write) -> list[str]:
+    outcomes = await jira.create("issue", list(writes))
+    assert all(isinstance(outcome, Written) for outcome in outcomes), outcomes
+    return [outcome.target for outcome in outcomes if isinstance(outcome, Written)]
+
+
+def content(data: bytes, pieces: int = 3) -> Any:
+    async def read() -> AsyncIterator[bytes]:
+        size = max(1, len(data) // pieces)
+        for start in range(0, len(data), size):
+            yield data[start : start + size]
+
+    return read

@@ -17,9 +17,8 @@ from referencing.jsonschema import DRAFT4
 from connectors.jira import connect
 from connectors.kit.contract import Connection, Move, Scope, Write, Written
 from connectors.rehearsal.jira import JiraDouble
-from tests.jira.desk import AUTH, QUICK, doubts, write
+from tests.jira.desk import AUTH, QUICK, content, doubts, write
 from tests.jira.test_source import read_all, seed
-from tests.jira.test_target import content
 from tests.kit.ports import plain_ports
 
 SPEC = Path(__file__).parents[3] / "shared" / "vendors" / "specs" / "jira-cloud-swagger-v3.json"

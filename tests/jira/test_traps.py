@@ -297,6 +297,24 @@ def test_a_comment_does_not_overtake_one_whose_fate_is_open() -> None:
     assert third == Written("C3", "2/7")
 
 
+def test_comments_that_shift_while_they_are_read_are_read_again_from_the_start() -> None:
+    def comment(number: int) -> dict[str, Any]:
+        return {"id": str(number), "created": "2026-01-31T10:00:00.000+0000"}
+
+    pages = (
+        {"comments": [comment(1), comment(2)], "total": 4},
+        {"comments": [comment(4)], "total": 3},  # 1 was deleted, and 3 slipped to the page before
+        {"comments": [comment(2), comment(3)], "total": 3},
+        {"comments": [comment(4)], "total": 3},
+    )
+
+    async def run() -> list[Record]:
+        async with scripted({"GET /issue/1/comment": in_turn(*pages)}) as (jira, _):
+            return await jira.children(Scope("comment"), ["1"])
+
+    assert [record.key for record in asyncio.run(run())] == ["1/2", "1/3", "1/4"]
+
+
 def test_credentials_do_not_go_along_to_the_media_store() -> None:
     async def run() -> tuple[bytes, list[bool]]:
         to_media = says(303, b"", Location="/media/file?token=signed")
@@ -364,6 +382,15 @@ def test_only_an_exact_visible_active_address_counts_as_a_person() -> None:
             return await jira.accounts(asked), len(server.requests)
 
     assert asyncio.run(run()) == ({"mia@example.com": "mia", "zoe@example.com": "zoe"}, 2)
+
+
+def test_an_error_among_many_lookups_comes_out_as_it_is() -> None:
+    async def run() -> None:
+        async with scripted({"GET /user/search": says(403, {"errorMessages": ["No."], "errors": {}})}) as (jira, _):
+            await jira.accounts([f"p{number}@example.com" for number in range(9)])
+
+    with pytest.raises(Misconfigured, match="403"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize(
