@@ -52,6 +52,7 @@ async def attach(call: Call) -> Result:
         raise bad("No file was attached: send multipart/form-data with a part named 'file'.")
     if len(files) > FILES:
         raise Problem(413, [f"At most {FILES} files can be attached at once."])
+    issue = call.issue()  # as it is now: others went on while the files came in
     call.room("attachment", len(store.attachments_of.get(issue.id, ())) + len(files) - 1)
     now, author = editor.millis(), call.user.account_id
     made = [Attachment(store.next_id(), issue.id, author, name, mime, data, now) for name, mime, data in files]

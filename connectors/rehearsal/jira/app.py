@@ -13,7 +13,15 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from connectors.rehearsal.base import Answer, Double, Time
-from connectors.rehearsal.jira import api_children, api_files, api_issues, api_search, api_site
+from connectors.rehearsal.jira import (
+    api_children,
+    api_files,
+    api_issues,
+    api_links,
+    api_people,
+    api_search,
+    api_site,
+)
 from connectors.rehearsal.jira.auth import Auth
 from connectors.rehearsal.jira.catalogue import Catalogue, User, account_of
 from connectors.rehearsal.jira.control import dump, perform
@@ -117,9 +125,11 @@ class JiraDouble(Double):
         endpoints = [
             *api_issues.ENDPOINTS[:3],
             *api_search.ENDPOINTS,
+            *api_people.ENDPOINTS,
             *api_site.ENDPOINTS,  # before the issues, whose path takes any word
             *api_issues.ENDPOINTS[3:],
             *api_children.ENDPOINTS,
+            *api_links.ENDPOINTS,
             *api_files.ENDPOINTS,
         ]
         return [
@@ -142,6 +152,7 @@ class JiraDouble(Double):
 
     def counts(self) -> dict[str, int]:
         store = self.site.store
+        store.index.settle(self.time.now().timestamp())
         return {
             "issues": len(store.issues),
             "comments": len(store.comments),

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-
-from connectors.rehearsal.jira import adf
 from connectors.rehearsal.jira.catalogue import CATEGORIES, STATUSES, TYPES, User, by_name
 from connectors.rehearsal.jira.fields import FIELDS, ON_SCREEN, RESOLUTION, Field
 from connectors.rehearsal.jira.jql import Clause, Function, Operand, Term
@@ -19,6 +16,7 @@ from connectors.rehearsal.jira.model import Issue
 from connectors.rehearsal.jira.problem import Problem, bad
 from connectors.rehearsal.jira.stamps import MINUTE, millis
 from connectors.rehearsal.jira.store import Store
+from connectors.rehearsal.jira.values import holds, text_of, tokens, value_of
 
 Test = Callable[[Issue], bool]
 
@@ -90,7 +88,7 @@ class Compiler:
             return test
         if term.operator == "is not":
             return lambda issue: not test(issue)
-        value = _value_of(field)  # an empty field matches neither = nor !=
+        value = value_of(field)  # an empty field matches neither = nor !=
         return lambda issue: not test(issue) and value(issue) not in (None, "", ())
 
     def _positive(self, field: str, term: Term) -> Test:
@@ -262,7 +260,7 @@ class Compiler:
     # ------------------------------------------------------------ moments: the grain is the minute
 
     def _moment(self, field: str, term: Term) -> Test:
-        value = _value_of(field)
+        value = value_of(field)
 
         def minute(issue: Issue) -> int | None:
             moment = value(issue)
@@ -327,19 +325,19 @@ class Compiler:
             raise bad(f"The text query '{operand}' for field '{term.field}' holds no word to search for.")
 
         def test(issue: Issue) -> bool:
-            return any(_holds(tokens(text), wanted, phrase) for text in texts(issue) if text)
+            return any(holds(tokens(text), wanted, phrase) for text in texts(issue) if text)
 
         return test
 
     def _texts(self, field: str) -> Callable[[Issue], list[str]]:
         if field != "text":
-            return lambda issue: [_text(issue.fields.get(field))]
+            return lambda issue: [text_of(issue.fields.get(field))]
         names = [entry.id for entry in ON_SCREEN if entry.kind in ("text", "rich")]
         store = self.store
 
         def texts(issue: Issue) -> list[str]:
             comments = [store.comments[id_].body for id_ in store.comments_of.get(issue.id, ())]
-            return [_text(value) for value in (*(issue.fields.get(name) for name in names), *comments)]
+            return [text_of(value) for value in (*(issue.fields.get(name) for name in names), *comments)]
 
         return texts
 
@@ -363,73 +361,3 @@ def _duration(word: str) -> timedelta:
     if not found:
         raise bad(f"The period '{word}' is invalid: write one such as '-5d'.")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return adf.to_text(orjson.loads(value))
-    return value or ""
-
-
-_WORD = re.compile(r"\w+")
-_WILD = re.compile(r"\w+\*?")
-
-
-def tokens(text: str, wildcards: bool = False) -> list[str]:
-    """The words that the index knows a text by: punctuation divides, case is folded."""
-    return (_WILD if wildcards else _WORD).findall(text.casefold())
-
-
-def _holds(held: list[str], wanted: list[str], phrase: bool) -> bool:
-    if phrase:
-        size = len(wanted)
-        return any(held[at : at + size] == wanted for at in range(len(held) - size + 1))
-    words = set(held)
-    return all(
-        any(one.startswith(word[:-1]) for one in words) if word.endswith("*") else word in words for word in wanted
-    )
-
-
-# ---------------------------------------------------------------- values, for sorting and for emptiness
-
-
-def _value_of(field: str) -> Callable[[Issue], Any]:
-    match field:
-        case "id" | "key":
-            return lambda issue: issue.id
-        case "project":
-            return lambda issue: issue.project.key
-        case "issuetype":
-            return lambda issue: issue.type.name
-        case "status":
-            return lambda issue: issue.status.name
-        case "statusCategory":
-            return lambda issue: issue.status.category.key
-        case "created":
-            return lambda issue: issue.created
-        case "updated":
-            return lambda issue: issue.updated
-        case "creator":
-            return lambda issue: issue.creator
-        case "parent":
-            return lambda issue: issue.parent or None
-        case "text":
-            return lambda issue: issue.fields.get("summary")
-    return lambda issue: issue.fields.get(field)
-
-
-def sort_value(field: str) -> Callable[[Issue], list[Any]]:
-    """A value to sort by, as a list that survives JSON; the empty come last. Keys sort by project, then number."""
-    if field == "key":
-        return lambda issue: [issue.project.key, issue.number]
-    get = _value_of(field)
-
-    def value(issue: Issue) -> list[Any]:
-        held = get(issue)
-        if held is None or held == ():
-            return [1, 0]
-        if isinstance(held, bytes):
-            return [0, _text(held)]
-        return [0, list(held) if isinstance(held, tuple) else held]
-
-    return value

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from connectors.rehearsal.jira import workflow
 from connectors.rehearsal.jira.catalogue import DEFAULT_PRIORITY, TYPE_NAMES, TYPES, IssueType, Project, User
 from connectors.rehearsal.jira.fields import FIELDS, INVALID_INPUT, FieldError, Keep, fields_of, keeper, rich, rich_text
+from connectors.rehearsal.jira.history import field_items, status_item
 from connectors.rehearsal.jira.model import Change, Comment, Issue, Properties, changed
 from connectors.rehearsal.jira.packing import packed
 from connectors.rehearsal.jira.problem import Problem, bad, bad_field
@@ -207,7 +208,7 @@ class Editor:
             raise _refusal(errors)
         now = self.millis()
         merged = {**(issue.properties or {}), **properties} if properties else issue.properties
-        items = self._items(issue.fields, kept)
+        items = field_items(issue.fields, kept)
         if items or properties:
             after = changed(issue, now if items else issue.updated, fields=kept, properties=merged)
             self.store.put(after, now / 1000)
@@ -217,13 +218,6 @@ class Editor:
         for body in bodies:
             issue = self.comment(issue, body, user)
         return issue
-
-    def _items(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [
-            _item(name, before.get(name), after.get(name))
-            for name in dict.fromkeys((*before, *after))
-            if before.get(name) != after.get(name)
-        ]
 
     # ------------------------------------------------------------ transition
 
@@ -262,8 +256,8 @@ class Editor:
         if step.reopens:
             kept.pop("resolution", None)
             kept.pop("resolutiondate", None)
-        moved = _status_item(issue.status.id, issue.status.name, step.to.id, step.to.name)
-        items = [moved, *(item for item in self._items(issue.fields, kept) if item["fieldId"] != "resolutiondate")]
+        moved = status_item(issue.status.id, issue.status.name, step.to.id, step.to.name)
+        items = [moved, *(item for item in field_items(issue.fields, kept) if item["fieldId"] != "resolutiondate")]
         issue = changed(issue, now, fields=kept, status=step.to)
         self.store.put(issue, now / 1000)
         self.store.log(Change(self.store.next_id(), issue.id, user.account_id, now, items))
@@ -363,36 +357,3 @@ def properties_of(listed: Any) -> Properties | None:
         return {one["key"]: property_value(one["key"], one["value"]) for one in listed}
     except (KeyError, TypeError):
         raise bad_field("properties", "Send a list of objects with a key and a value.") from None
-
-
-def _item(name: str, before: Any, after: Any) -> dict[str, Any]:
-    field = FIELDS[name]
-    return {
-        "field": name if not field.custom else field.name,
-        "fieldtype": "custom" if field.custom else "jira",
-        "fieldId": name,
-        "from": _said(before) if field.kind in ("user", "named", "choice") else None,
-        "fromString": _said(before),
-        "to": _said(after) if field.kind in ("user", "named", "choice") else None,
-        "toString": _said(after),
-    }
-
-
-def _status_item(before: str, before_name: str, after: str, after_name: str) -> dict[str, Any]:
-    return {
-        "field": "status",
-        "fieldtype": "jira",
-        "fieldId": "status",
-        "from": before,
-        "fromString": before_name,
-        "to": after,
-        "toString": after_name,
-    }
-
-
-def _said(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bytes):
-        return value.decode()
-    return " ".join(value) if isinstance(value, tuple) else str(value)

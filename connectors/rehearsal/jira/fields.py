@@ -265,11 +265,10 @@ def _user(entry: Field, catalogue: Catalogue) -> Keep:
     def keep(value: Any) -> str | None:
         if value is None:
             return None
-        try:
-            account = value.get("accountId", value.get("id"))
-        except AttributeError:
-            raise FieldError("Operation value must be an object with an accountId") from None
-        if account is None:
+        if type(value) is not dict or not ("accountId" in value or "id" in value):
+            raise FieldError("Name the user by accountId: names and keys are no longer taken.")
+        account = value["accountId"] if "accountId" in value else value["id"]
+        if account in (None, "-1"):
             return None
         user = users.get(account)
         if user is None:

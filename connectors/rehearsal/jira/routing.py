@@ -61,6 +61,8 @@ def _bound(site: Site, endpoint: Endpoint) -> Callable[[Request], Awaitable[Resp
         prefix = url.path[: url.path.index("/rest/api/")]
         base = f"{url.scheme}://{url.netloc}{prefix}/rest/api/{3 if version == 3 else 2}"
         try:
+            if not request.headers.get("content-type", "").startswith("multipart/"):
+                await request.body()  # now, so that a handler runs through on one state without giving way
             result = await handler(Call(site, request, user or site.auth.owner, version, base))
         except Problem as problem:
             return refused(problem)

@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 
 from connectors.rehearsal.jira import jql
-from connectors.rehearsal.jira.clauses import Compiler, Reader, Test, field_named, sort_value
+from connectors.rehearsal.jira.clauses import Compiler, Reader, Test, field_named
 from connectors.rehearsal.jira.jql import Clause, Group, Order, Query, Term
 from connectors.rehearsal.jira.model import Issue
 from connectors.rehearsal.jira.problem import Problem, bad
 from connectors.rehearsal.jira.stamps import millis
 from connectors.rehearsal.jira.store import Store
+from connectors.rehearsal.jira.values import sort_value
 
 MAX_ORDER = 7
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
