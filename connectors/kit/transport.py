@@ -6,6 +6,7 @@ transport; `transport: httpx` in a system's options chooses the stock one.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -18,6 +19,10 @@ from httpx_aiohttp import AiohttpTransport
 
 from connectors.kit.contract import Connection
 from connectors.kit.errors import Misconfigured
+
+# httpx logs each URL with its parameters, httpcore the headers: queries hold values of records, headers hold secrets.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 # Servers drop idle connections after 5 s and more; letting go first avoids sending into a connection that just died,
 # which for an unsafe call would be a needless doubt.

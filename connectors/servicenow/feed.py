@@ -59,8 +59,8 @@ class Feed:
         start = decode(position)
         asked = self._clock.monotonic()
         window = await self._page(scope, start)
-        # The Date header tells when the answer left. The rows were looked up earlier, at most as long ago as it took.
-        took = timedelta(seconds=self._clock.monotonic() - asked + 1)
+        # The Date header tells when the answer left, cut to the second; the rows were looked up while it was awaited.
+        took = timedelta(seconds=self._clock.monotonic() - asked)
         horizon = self._instance.http.server_time(window.headers) - took - self._settle
         until = horizon.strftime(STAMP)
         rows = [row for row in window.rows if row["sys_updated_on"] <= until]
