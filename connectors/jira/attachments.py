@@ -16,6 +16,10 @@ from connectors.kit.contract import Content, Doubt, Fields, Outcome, Rejected, W
 from connectors.kit.errors import InDoubt
 from connectors.kit.multipart import multipart
 
+# What a file's name, size and type are called: as Jira does, or as other systems do whose attachments come unmapped.
+NAME = ("filename", "file_name", "name")
+SIZE = ("size", "size_bytes")
+TYPE = ("mimeType", "content_type")
 SLACK = timedelta(seconds=2)  # between our clock and Jira's
 REMEMBERED = 10_000
 
@@ -37,13 +41,13 @@ class Attachments:
         limit = await self._upload_limit()
 
         async def upload(write: Write) -> Outcome:
-            name = write.fields.get("filename")
+            name = told(write.fields, NAME)
             if not name or write.content is None:
                 return Rejected(write.xid, "an attachment needs a file name and content", "filename")
-            size = write.fields.get("size")
-            if limit and str(size).isdigit() and int(str(size)) > limit:
+            size = told(write.fields, SIZE)
+            if limit and size.isdigit() and int(size) > limit:
                 return Rejected(write.xid, "the file is larger than this Jira takes", "size")
-            return await self._upload(write, str(name), write.content)
+            return await self._upload(write, name, write.content)
 
         return await self._client.each(writes, lambda write: (write.parent,), upload)
 
@@ -55,7 +59,7 @@ class Attachments:
         return self._limit
 
     async def _upload(self, write: Write, name: str, content: Content) -> Outcome:
-        kind = str(write.fields.get("mimeType") or "application/octet-stream")
+        kind = told(write.fields, TYPE) or "application/octet-stream"
         headers, body = multipart(
             {}, content, file_field="file", file_name=name, content_type=kind, clock=self._client.ports.clock
         )
@@ -105,6 +109,11 @@ def attached(issue: Fields | None) -> list[Fields]:
     return list(((issue or {}).get("fields") or {}).get("attachment") or ())
 
 
+def told(fields: Fields, names: Sequence[str]) -> str:
+    """The first of these fields that has a value; empty when none has."""
+    return next((str(fields[name]) for name in names if fields.get(name) not in (None, "")), "")
+
+
 def _number(attachment: Fields) -> int:
     return int(attachment["id"])
 
@@ -113,10 +122,10 @@ def _is(attachment: Fields, doubt: Doubt, me: str) -> bool:
     """Whether this may be what the lost upload made. Without the payload: any of ours since then."""
     mark = orjson.loads(doubt.mark).get(doubt.parent) if doubt.mark else None
     wanted = doubt.fields or {}
-    name, size = wanted.get("filename"), wanted.get("size")
+    name, size = told(wanted, NAME), told(wanted, SIZE)
     return (
         (_number(attachment) > mark if mark is not None else stamps.parse(attachment["created"]) >= doubt.sent - SLACK)
         and (attachment.get("author") or {}).get("accountId") == me
-        and (name is None or attachment.get("filename") == name)
-        and (size in (None, "") or str(attachment.get("size")) == str(size))
+        and (not name or attachment.get("filename") == name)
+        and (not size or str(attachment.get("size")) == size)
     )

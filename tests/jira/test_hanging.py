@@ -94,6 +94,21 @@ def test_bytes_go_up_as_they_are(data: bytes) -> None:
     assert asyncio.run(run()) == data
 
 
+def test_an_attachment_may_come_under_the_names_of_another_system() -> None:
+    double = JiraDouble()
+
+    async def run() -> None:
+        async with desk(double) as jira:
+            (issue,) = await ids(jira, write(1))
+            named = {"file_name": "a.txt", "content_type": "text/plain", "size_bytes": "3"}
+            (outcome,) = await jira.create("attachment", [Write("A1", named, parent=issue, content=content(b"abc"))])
+            assert isinstance(outcome, Written)
+
+    asyncio.run(run())
+    (attachment,) = double.issues()[0]["attachments"]
+    assert (attachment["filename"], attachment["mime"], attachment["size"]) == ("a.txt", "text/plain", 3)
+
+
 def test_a_lost_upload_is_told_from_those_of_the_same_name_that_were_there() -> None:
     double = JiraDouble()
 
