@@ -94,6 +94,7 @@ class Copier:
         while (chunk := await queue.get()) is not None:
             await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
             await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span)
+            self._context.telemetry.count("settled", len(chunk.records))
 
     async def catch_up(self) -> bool:
         """Take over what changed at the source since the watermark. True when there was anything newer."""

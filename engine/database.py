@@ -43,32 +43,38 @@ class Database:
         self._wake = asyncio.Event()
         self._closing = False
         self._pump: asyncio.Task[None] | None = None
+        self._connections: list[aiosqlite.Connection] = []
         self._writer: aiosqlite.Connection
         self._reader: aiosqlite.Connection
 
     async def open(self) -> None:
         try:
-            self._writer = await aiosqlite.connect(self.path, isolation_level=None)
+            self._writer = await self._connect()
             await self._writer.execute("PRAGMA journal_mode=WAL")
             await self._writer.execute("PRAGMA synchronous=FULL")
             await self._writer.execute("PRAGMA wal_autocheckpoint=4000")
             await self._writer.execute("PRAGMA busy_timeout=5000")
-            self._reader = await aiosqlite.connect(self.path, isolation_level=None)
+            self._reader = await self._connect()
             await self._reader.execute("PRAGMA query_only=ON")
         except sqlite3.Error as error:
+            await self.close()
             raise LedgerError(_explain(error, self.path)) from error
         self._pump = asyncio.create_task(self._commit_forever(), name="ledger writer")
 
+    async def _connect(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self.path, isolation_level=None)
+        self._connections.append(connection)
+        return connection
+
     async def close(self) -> None:
         """Commit what waits, then let go of the file. Fine to call twice."""
-        if self._pump is None:
-            return
         self._closing = True
-        self._wake.set()
-        await self._pump
-        self._pump = None
-        await self._reader.close()
-        await self._writer.close()
+        if self._pump is not None:
+            self._wake.set()
+            await self._pump
+            self._pump = None
+        while self._connections:
+            await self._connections.pop().close()
 
     async def write(self, point: str, statements: Iterable[Statement]) -> list[int]:
         """Run these statements as one transaction; durable on return. Gives the row count of each statement."""

@@ -29,6 +29,7 @@ class Flow:
     entity: int
     program: str  # whose external ids these are: one per migration
     source_system: str
+    target_system: str
     source: Source
     target: Target
     source_entity: str

@@ -105,6 +105,13 @@ class Ledger:
         await self._db.write("meta", [("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))])
         return str((await self._db.read("SELECT value FROM meta WHERE name = ?", (name,)))[0][0])
 
+    async def set_meta(self, name: str, value: str) -> None:
+        await self._db.write("meta", [("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))])
+
+    async def get_meta(self, name: str) -> str | None:
+        rows = await self._db.read("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
     async def entity(self, name: str) -> int:
         """The number of this entity, given once and for all."""
         if name not in self._entities:

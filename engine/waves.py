@@ -35,6 +35,7 @@ class WaveRunner:
     """Runs one wave. `parts` come in the order of their dependencies: what is referred to goes first."""
 
     def __init__(self, context: Context, parts: Sequence[Part], brake: Brake, chunk: int, workers: int) -> None:
+        self.name = context.name
         self._context = context
         self._parts = parts
         self._patience = Patience(context, brake)

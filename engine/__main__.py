@@ -1,0 +1,100 @@
+"""Starts one engine on one migration folder: `python -m engine DIR`. Assembly only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from connectors.kit.errors import ConnectorError
+from engine.assembly import Assembly, assemble
+from engine.clock import Clock
+from engine.conductor import Conductor
+from engine.control import door
+from engine.errors import EngineError
+from engine.ledger import Ledger
+from engine.pacing import Pacing
+from engine.premises import Premises
+from engine.snapshot import Snapshots
+from engine.telemetry import Telemetry
+from engine.trouble import describe, log_discreetly
+from engine.window import Windows
+from runbooks.errors import LoadError
+from runbooks.loader import load
+
+_IDLE = 15.0  # seconds without work and without a request after which an engine ends by itself
+
+log = logging.getLogger("engine")
+
+
+async def serve(folder: Path, *, witness_from: str = "") -> None:
+    """Run until told to stop, or idle for a while."""
+    clock = Clock()
+    premises = Premises(folder)
+    with premises.locked():
+        ledger = Ledger(premises.ledger, clock, premises.witness(witness_from))
+        await ledger.open()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(ledger.close)
+            secret = premises.secret(clock)
+            pacing = Pacing(clock, Windows(lambda: conductor.assembly.migration.windows, clock).wait)
+            telemetry = Telemetry(clock)
+
+            async def afresh() -> Assembly:
+                return await assemble(load(folder), ledger, pacing, clock, secret)
+
+            conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
+            stack.push_async_callback(lambda: conductor.assembly.close())
+            await conductor.take_up_holds()
+            last_heard = clock.monotonic()
+
+            def heard() -> None:
+                nonlocal last_heard
+                last_heard = clock.monotonic()
+
+            snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
+            app = door(conductor, snapshots, ledger, heard)
+            server = uvicorn.Server(
+                uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+            )
+            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, lambda: asyncio.ensure_future(conductor.end()))
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal went away: that is no reason to end
+            with premises.socket() as listening:
+                serving = asyncio.create_task(server.serve(sockets=[listening]))
+                log.info("engine %s serves %s", os.getpid(), conductor.assembly.migration.name)
+                while not conductor.stopped.is_set():
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(conductor.stopped.wait(), 1.0)
+                    if not conductor.busy and clock.monotonic() - last_heard > _IDLE:
+                        await conductor.end()
+                server.should_exit = True
+                await serving
+    log.info("engine %s ended", os.getpid())
+
+
+def main() -> int:
+    log_discreetly()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    try:
+        uvloop.run(serve(folder, witness_from=os.environ.get("CUTOVER_CRASH_AT", "")))
+    except (EngineError, LoadError, ConnectorError) as error:
+        log.error("%s", error)
+        return 2
+    except Exception as error:  # noqa: BLE001 - the log must never hold the message of an unforeseen error
+        log.error("the engine ended by an error of its own: %s", describe(error))
+        return 70
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

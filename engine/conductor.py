@@ -1,0 +1,278 @@
+"""Walks the waves of a run, and does what commands ask. Every command is durable before it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from difflib import get_close_matches
+
+from engine.assembly import Assembly, PlannedWave
+from engine.clock import Clock
+from engine.context import Context
+from engine.errors import Refused
+from engine.ledger import Ledger
+from engine.model import LOADED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
+from engine.pacing import ALL, Pacing
+from engine.people import People
+from engine.telemetry import Telemetry
+from engine.trouble import describe
+from engine.waves import WaveRunner
+from engine.wire import Pause, Receipt, Resolve, Resume, Retry, Run, Stop
+
+_REST = 5.0  # seconds that a command waits for its third stage before it answers without it
+_GRACE = 20.0  # seconds that a stop waits for calls on the way
+
+Work = Callable[[WaveRunner], Awaitable[WaveState]]
+
+log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """One engine's commands. `assemble` reads the migration folder anew: a run uses what stands there when it starts."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        pacing: Pacing,
+        clock: Clock,
+        telemetry: Telemetry,
+        secret: bytes,
+        assembly: Assembly,
+        assemble: Callable[[], Awaitable[Assembly]],
+    ) -> None:
+        self.assembly = assembly
+        self.stopped = asyncio.Event()
+        self.running: list[str] = []
+        self._ledger = ledger
+        self._pacing = pacing
+        self._clock = clock
+        self._telemetry = telemetry
+        self._secret = secret
+        self._assemble = assemble
+        self._people = People()
+        self._born = clock.now()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def word(self) -> str:
+        return "stopping" if self._stopping else "running" if self.busy else "idle"
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def take_up_holds(self) -> None:
+        """Holds of engines before this one stand until a person lifts them."""
+        for hold in await self._ledger.holds():
+            self._pacing.hold(hold)
+
+    # ------------------------------------------------------------ commands
+
+    async def run(self, command: Run) -> Receipt:
+        self._refuse_when_busy()
+        fresh = await self._assemble()
+        await self.assembly.close()
+        self.assembly = fresh
+        states = await self._ledger.waves()
+        for name in command.waves:
+            self._wave(name)
+        names = [
+            name
+            for name in self.assembly.waves
+            if (name in command.waves if command.waves else states[name].state not in LOADED)
+        ]
+        if not names:
+            return Receipt(accepted=True, durable=True, effective=True, message="Every wave is loaded: nothing to run.")
+        self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
+        for name in names:
+            await self._ledger.approve(name, command.by, self.assembly.waves[name].playbook)
+        await self._begin(names, command.by, WaveRunner.run)
+        return Receipt(accepted=True, durable=True, effective=True, message=f"Running {', '.join(names)}.")
+
+    async def pause(self, command: Pause) -> Receipt:
+        if command.wave:
+            self._wave(command.wave)
+        hold = Hold(command.wave, command.reason, command.by, self._clock.now().isoformat(timespec="milliseconds"))
+        await self.brake(hold)
+        effective = await self._rest(command.wave)
+        what = f"Wave {command.wave}" if command.wave else "Every wave"
+        message = f"{what} is held." if effective else f"{what} is held; calls on the way are still finishing."
+        return Receipt(accepted=True, durable=True, effective=effective, message=message)
+
+    async def brake(self, hold: Hold) -> None:
+        """A hold: on disk first, then in force."""
+        await self._ledger.hold(hold)
+        self._pacing.hold(hold)
+
+    async def resume(self, command: Resume) -> Receipt:
+        if command.wave:
+            self._wave(command.wave)
+        holds = await self._ledger.holds()
+        # Without a wave, every hand is taken off the brake: that is what a person means who types `resume`.
+        lifted = [hold for hold in holds if not command.wave or hold.wave == command.wave]
+        if not lifted and command.wave and any(hold.wave == ALL for hold in holds):
+            raise Refused(f"Wave {command.wave} is held with all others. Type: cutover resume")
+        for hold in lifted:
+            await self._ledger.lift(hold.wave, command.by)
+            self._pacing.lift(hold.wave)
+        message = f"{len(lifted)} hold{'s' if len(lifted) != 1 else ''} lifted." if lifted else "Nothing was held."
+        return Receipt(accepted=True, durable=True, effective=True, message=message)
+
+    async def retry(self, command: Retry) -> Receipt:
+        self._refuse_when_busy()
+        if command.wave:
+            self._wave(command.wave)
+        fresh = await self._assemble()
+        await self.assembly.close()
+        self.assembly = fresh
+        rows = await self._ledger.aside(wave=command.wave, cause=command.cause, keys=command.keys, limit=1_000_000)
+        rows = [row for row in rows if row.bucket is Bucket.QUARANTINED]
+        if not rows:
+            raise Refused("No quarantined record fits. Type: cutover quarantine list")
+        records: dict[str, dict[str, list[str]]] = {}
+        children: dict[str, dict[str, dict[str, str]]] = {}
+        for row in rows:
+            if row.parent:
+                parent_flow = row.entity.partition("/")[0]
+                number = await self._ledger.entity(parent_flow)
+                parent = (await self._ledger.known(number, [row.parent])).get(row.parent)
+                if parent is not None and parent.target:
+                    children.setdefault(row.wave, {}).setdefault(row.entity, {})[row.parent] = parent.target
+            else:
+                records.setdefault(row.wave, {}).setdefault(row.entity, []).append(row.key)
+        names = [name for name in self.assembly.waves if name in records or name in children]
+
+        async def again(runner: WaveRunner) -> WaveState:
+            return await runner.retry(records.get(runner.name, {}), children.get(runner.name, {}))
+
+        await self._ledger.note(
+            command.by, "retry", command.wave, f"{len(rows)} records; cause {command.cause or 'any'}"
+        )
+        await self._begin(names, command.by, again)
+        return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
+
+    async def resolve(self, command: Resolve) -> Receipt:
+        rows = await self._ledger.aside(keys=[command.key])
+        rows = [row for row in rows if row.bucket is Bucket.IN_DOUBT]
+        if not rows:
+            raise Refused(f"{command.key} is not in doubt. Type: cutover quarantine list")
+        row = rows[0]
+        number, wave = await self._ledger.entity(row.entity), (await self._ledger.waves())[row.wave].id
+        known = (await self._ledger.known(number, [row.key]))[row.key]
+        if command.target:
+            entry = Entry(row.key, Bucket.IN_FLIGHT, command.target, known.version)
+            await self._ledger.settle(wave, number, [entry])
+            word = f"exists as {command.target}"
+        else:
+            cause = "a person found that it does not exist at the target: retry creates it"
+            aside = SetAside(row.key, cause, "", "", known.version, row.parent)
+            await self._ledger.settle(wave, number, (), [aside])
+            word = "does not exist"
+        await self._ledger.note(command.by, "resolve", row.wave, f"{row.entity} {row.key} {word}")
+        message = (
+            f"{row.key} {word}. Next: cutover {'run --wave ' + row.wave if command.target else 'quarantine retry'}"
+        )
+        return Receipt(accepted=True, durable=True, effective=True, message=message)
+
+    async def stop(self, command: Stop) -> Receipt:
+        await self._ledger.note(command.by, "stop")
+        asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self.end()))
+        return Receipt(accepted=True, durable=True, effective=False, message="The engine ends when its calls are back.")
+
+    async def end(self) -> None:
+        """Let calls on the way finish, then end. What is cut off all the same is taken up by the next run."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if self.busy:
+            assert self._task is not None
+            self._pacing.hold(Hold(ALL, "the engine is stopping", "engine", ""))  # not durable: it ends with us
+            await self._rest(ALL, _GRACE)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.stopped.set()
+
+    # ------------------------------------------------------------ the run
+
+    async def _begin(self, names: list[str], by: str, work: Work) -> None:
+        books = sorted({self.assembly.waves[name].playbook for name in names})
+        number = await self._ledger.start_run(names, by, " ".join(books))
+        self.running = names
+        self._task = asyncio.create_task(self._walk(number, names, work), name="run")
+
+    async def _walk(self, number: int, names: list[str], work: Work) -> None:
+        outcome = "interrupted"
+        try:
+            outcome = await self._walk_waves(names, work)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the engine must outlive its own bugs, and say where they are
+            log.error("The run ended by an error of the engine itself: %s", describe(error))
+            outcome = f"failed: an error of the engine itself ({describe(error)}); see its log"
+            for name in names:
+                if (await self._ledger.waves())[name].state in WORKING:
+                    await self._ledger.wave_state(name, WaveState.FAILED, outcome)
+        finally:
+            self.running = []
+            await self._ledger.end_run(number, outcome)
+
+    async def _walk_waves(self, names: list[str], work: Work) -> str:
+        for name in names:
+            planned = self.assembly.waves[name]
+            began = self._clock.monotonic()
+            written = self._telemetry.totals["written"]
+            state = await work(await self._runner(planned))
+            if state not in LOADED:
+                return f"{state}: wave {name}"
+            if (n := self._telemetry.totals["written"] - written) >= 100:
+                rate = n / max(0.001, self._clock.monotonic() - began)
+                await self._ledger.set_meta("rate", f"{rate:.3f}")
+        return "done"
+
+    async def _runner(self, planned: PlannedWave) -> WaveRunner:
+        row = (await self._ledger.waves())[planned.name]
+        context = Context(
+            row.id,
+            row.name,
+            self._ledger,
+            self._pacing,
+            self._clock,
+            self._people,
+            self._telemetry,
+            self._secret,
+            self._born,
+        )
+        return WaveRunner(context, planned.parts, self.brake, planned.chunk, planned.workers)
+
+    # ------------------------------------------------------------ refusals
+
+    def _wave(self, name: str) -> PlannedWave:
+        if name not in self.assembly.waves:
+            near = get_close_matches(name, self.assembly.waves, 1, 0.4)
+            hint = f"Did you mean {near[0]}?" if near else f"Waves: {', '.join(self.assembly.waves)}."
+            raise Refused(f"There is no wave {name}. {hint}")
+        return self.assembly.waves[name]
+
+    def _refuse_when_busy(self) -> None:
+        if self._stopping:
+            raise Refused("The engine is stopping. Wait a moment, then type the command again.")
+        if self.busy:
+            raise Refused(f"{', '.join(self.running)} is running. Watch: cutover status --watch. End it: cutover stop")
+
+    def _refuse_out_of_order(self, names: Iterable[str], states: dict[str, WaveState]) -> None:
+        loaded = {name for name, state in states.items() if state in LOADED}
+        for name in names:
+            missing = [before for before in self.assembly.waves[name].after if before not in loaded]
+            if missing:
+                raise Refused(f"Wave {name} comes after {', '.join(missing)}, which is not loaded. Run that one first.")
+            loaded.add(name)
+
+    async def _rest(self, wave: str, patience: float = _REST) -> bool:
+        deadline = self._clock.monotonic() + patience
+        while not self._pacing.at_rest(wave):
+            if self._clock.monotonic() > deadline:
+                return False
+            await self._clock.sleep(0.02)
+        return True

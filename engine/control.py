@@ -1,0 +1,130 @@
+"""The engine's only door: HTTP over a Unix socket. What a key does, a verb does, `curl --unix-socket` can do.
+
+curl --unix-socket .cutover/engine.sock http://engine/status
+curl --unix-socket .cutover/engine.sock -d '{"reason": "vendor call", "by": "ana"}' http://engine/pause
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.kit.errors import ConnectorError
+from engine import checks, planner, trial
+from engine.conductor import Conductor
+from engine.errors import EngineError
+from engine.ledger import Ledger
+from engine.snapshot import Snapshots
+from engine.trouble import describe
+from engine.wire import (
+    AsideGroup,
+    AsideRecord,
+    Event,
+    Events,
+    Pause,
+    Problem,
+    Quarantine,
+    Resolve,
+    Resume,
+    Retry,
+    Run,
+    Stop,
+)
+from runbooks.errors import LoadError
+
+Command = TypeVar("Command", bound=BaseModel)
+Answer = Callable[[Request], Awaitable[BaseModel]]
+
+log = logging.getLogger(__name__)
+
+
+def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, heard: Callable[[], None]) -> Starlette:
+    """The application behind the socket. `heard` is called at every request."""
+
+    async def status(_: Request) -> BaseModel:
+        return await snapshots.take()
+
+    async def plan(_: Request) -> BaseModel:
+        return await planner.plan(conductor.assembly, ledger)
+
+    async def check(request: Request) -> BaseModel:
+        return await checks.check(conductor.assembly, ledger, int(request.query_params.get("canaries", 0)))
+
+    async def try_record(request: Request) -> BaseModel:
+        asked = request.query_params
+        return await trial.try_record(conductor.assembly, asked.get("record", ""), asked.get("entity", ""))
+
+    async def quarantine(request: Request) -> BaseModel:
+        asked = request.query_params
+        groups = [
+            AsideGroup(bucket=bucket, wave=wave, cause=cause, field=field, records=n)
+            for bucket, wave, cause, field, n in await ledger.causes()
+        ]
+        rows = await ledger.aside(
+            wave=asked.get("wave", ""), cause=asked.get("cause", ""), keys=asked.getlist("key"), limit=1000
+        )
+        records = [AsideRecord(**{**row._asdict(), "bucket": row.bucket.word}) for row in rows]
+        return Quarantine(groups=groups, records=records)
+
+    async def events(request: Request) -> BaseModel:
+        rows = await ledger.events(int(request.query_params.get("after", 0)))
+        names = ("id", "at", "by", "what", "wave", "detail")
+        return Events(events=[Event(**dict(zip(names, row, strict=True))) for row in rows])
+
+    def command(model: type[Command], act: Callable[[Command], Awaitable[BaseModel]]) -> Answer:
+        async def answer(request: Request) -> BaseModel:
+            return await act(model.model_validate_json(await request.body()))
+
+        return answer
+
+    def route(path: str, method: str, answer: Answer) -> Route:
+        async def endpoint(request: Request) -> Response:
+            heard()
+            return await _answer(answer, request)
+
+        return Route(path, endpoint, methods=[method])
+
+    return Starlette(
+        routes=[
+            route("/status", "GET", status),
+            route("/plan", "GET", plan),
+            route("/check", "POST", check),
+            route("/map", "GET", try_record),
+            route("/quarantine", "GET", quarantine),
+            route("/events", "GET", events),
+            route("/run", "POST", command(Run, conductor.run)),
+            route("/pause", "POST", command(Pause, conductor.pause)),
+            route("/resume", "POST", command(Resume, conductor.resume)),
+            route("/retry", "POST", command(Retry, conductor.retry)),
+            route("/resolve", "POST", command(Resolve, conductor.resolve)),
+            route("/stop", "POST", command(Stop, conductor.stop)),
+        ]
+    )
+
+
+async def _answer(answer: Answer, request: Request) -> Response:
+    try:
+        return _json(await answer(request), 200)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        return _json(Problem(error=f"The command is not understood: {wrong}"), 422)
+    except LoadError as error:
+        return _json(Problem(error=str(error)), 422)
+    except EngineError as error:
+        return _json(Problem(error=str(error)), 409)
+    except ConnectorError as error:
+        return _json(Problem(error=str(error)), 502)
+    except Exception as error:  # noqa: BLE001 - one bad request must not end the night
+        log.error("%s %s failed: %s", request.method, request.url.path, describe(error))
+        return _json(Problem(error=f"An error of the engine itself: {describe(error)}. See its log."), 500)
+
+
+def _json(model: BaseModel, status: int) -> Response:
+    return Response(model.model_dump_json(), status, media_type="application/json")

@@ -1,0 +1,132 @@
+"""The engine's word about itself: one snapshot from counters, never from counting rows."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+
+from engine.assembly import PlannedWave
+from engine.clock import Clock
+from engine.conductor import Conductor
+from engine.ledger import Ledger, WaveRow
+from engine.model import LOADED, Bucket, Hold
+from engine.pacing import Pacing
+from engine.telemetry import Telemetry
+from engine.wire import Buckets, EntityStatus, HoldStatus, Status, Waiting, WaveStatus
+
+_TWO_SIDED_95 = 1.96
+
+
+class Snapshots:
+    """Takes snapshots for screens and scripts."""
+
+    def __init__(
+        self, conductor: Conductor, ledger: Ledger, pacing: Pacing, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._conductor = conductor
+        self._ledger = ledger
+        self._pacing = pacing
+        self._telemetry = telemetry
+        self._clock = clock
+        self._began = clock.now().isoformat(timespec="seconds")
+
+    async def take(self) -> Status:
+        conductor, ledger = self._conductor, self._ledger
+        rows = await ledger.waves()
+        tally, overlaps, planned = await ledger.tally(), await ledger.overlaps(), await ledger.planned()
+        loose = await ledger.loose_references()
+        waves = []
+        for wave in conductor.assembly.waves.values():
+            row = rows[wave.name]
+            entities = [
+                EntityStatus(
+                    entity=flow.name,
+                    child=flow is not part.flow,
+                    buckets=_buckets(
+                        tally.get((row.id, flow.entity), {}),
+                        overlaps.get((row.id, flow.entity), 0),
+                        planned.get((row.id, flow.entity)),
+                    ),
+                )
+                for part in wave.parts
+                for flow in (part.flow, *part.flow.children)
+            ]
+            done, opened = await ledger.chunks(row.id)
+            waves.append(self._wave(wave, row, entities, (done, opened), loose.get(row.id, 0)))
+        last = await ledger.last_run()
+        total = _add([wave.buckets for wave in waves])
+        rate = self._telemetry.rate("written")
+        low, high = self._eta(waves)
+        now = self._pacing.reasons()
+        return Status(
+            migration=conductor.assembly.migration.name,
+            at=self._clock.now().isoformat(timespec="milliseconds"),
+            engine=conductor.word,
+            pid=os.getpid(),
+            began=self._began,
+            run=conductor.running,
+            run_by=last[1] if last else "",
+            run_outcome=(last[5] or ("" if conductor.busy else "interrupted")) if last else "",
+            rate=round(rate, 1),
+            retried=self._telemetry.totals["retried"],
+            in_doubt_seen=self._telemetry.totals["in_doubt"],
+            eta_low=low,
+            eta_high=high,
+            holds=[_hold(hold) for hold in await ledger.holds()],
+            waiting=[
+                Waiting(reason=reason, now=now.get(reason, 0), seconds=round(self._pacing.waited.get(reason, 0.0), 1))
+                for reason in sorted({*now, *self._pacing.waited})
+            ],
+            waves=waves,
+            total=total,
+        )
+
+    def _wave(
+        self, wave: PlannedWave, row: WaveRow, entities: list[EntityStatus], chunks: tuple[int, int], loose: int
+    ) -> WaveStatus:
+        held = self._pacing.held(wave.name)
+        return WaveStatus(
+            wave=wave.name,
+            about=wave.about,
+            after=list(wave.after),
+            state=row.state,
+            cause=row.cause,
+            hold=_hold(held) if held and row.state not in LOADED else None,
+            playbook=row.playbook,
+            approved_by=row.approved,
+            started=row.started,
+            ended=row.ended,
+            chunks_done=chunks[0],
+            chunks_opened=chunks[1],
+            loose_references=loose,
+            buckets=_add([entity.buckets for entity in entities if not entity.child]),
+            entities=entities,
+        )
+
+    def _eta(self, waves: list[WaveStatus]) -> tuple[float | None, float | None]:
+        """Seconds until the running waves are copied, as an interval of 95 % over the rates of the last minute."""
+        left = sum(wave.buckets.to_do for wave in waves if wave.wave in self._conductor.running)
+        rates = self._telemetry.rates("settled")
+        if not left or len(rates) < 3 or not any(rates):
+            return None, None
+        mean = statistics.fmean(rates)
+        error = _TWO_SIDED_95 * statistics.stdev(rates) / math.sqrt(len(rates))
+        low = left / (mean + error)
+        return round(low, 1), round(left / max(mean - error, mean / 10), 1)
+
+
+def _hold(hold: Hold) -> HoldStatus:
+    return HoldStatus(wave=hold.wave, reason=hold.reason, by=hold.by, since=hold.since)
+
+
+def _buckets(counts: dict[Bucket, int], overlap: int, planned: int | None) -> Buckets:
+    """Children are not counted ahead: what is planned of them is what was seen."""
+    seen = sum(n for bucket, n in counts.items() if bucket is not Bucket.LEFT) + overlap
+    words = {bucket.word: n for bucket, n in counts.items()}
+    known = seen if planned is None else planned
+    return Buckets(planned=known, to_do=max(0, known - seen), overlap=overlap, **words)
+
+
+def _add(parts: list[Buckets]) -> Buckets:
+    return Buckets(**{name: sum(getattr(part, name) for part in parts) for name in Buckets.model_fields})

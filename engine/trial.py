@@ -1,0 +1,48 @@
+"""Maps one record without sending it: what would go out, and which rule made each field."""
+
+from __future__ import annotations
+
+from connectors.kit.contract import Record, Scope
+from engine.assembly import Assembly
+from engine.errors import Refused
+from engine.flow import Flow
+from engine.mapping import Mapped
+from engine.people import People
+from engine.wire import TracedField, Trial
+
+
+async def try_record(assembly: Assembly, word: str, entity: str = "") -> Trial:
+    """The record with this key, or with this label (a ticket number), of this entity (none: the first that has it)."""
+    if entity and entity not in assembly.flows:
+        raise Refused(f"There is no entity {entity}. Entities: {', '.join(assembly.flows)}.")
+    flows = [assembly.flows[entity]] if entity else list(assembly.flows.values())
+    for flow in flows:
+        record = await _find(flow, word)
+        if record is not None:
+            return await _try(flow, record)
+    raise Refused(f"No record {word} was found at {', '.join(flow.source_system for flow in flows)}.")
+
+
+async def _find(flow: Flow, word: str) -> Record | None:
+    scope = flow.scope()
+    found = await flow.source.fetch(scope, [word])
+    if not found and flow.label:
+        labelled = Scope(scope.entity, (flow.source.equals(flow.label, word),), scope.fields)
+        found = (await flow.source.read(labelled, (await flow.source.spans(labelled, 1))[0], 1)).records
+    return found[0] if found else None
+
+
+async def _try(flow: Flow, record: Record) -> Trial:
+    people = await People().known(flow, [record])
+    mapped = flow.mapper.map([record], people)[0]
+    fields = [
+        TracedField(field=step.field, rule=step.rule, sources=list(step.sources), where=step.where, value=step.value)
+        for step in flow.mapper.trace(record, people)
+    ]
+    refused = "" if isinstance(mapped, Mapped) else f"{mapped.field}: {mapped.cause}"
+    target = dict(mapped.fields) if isinstance(mapped, Mapped) else {}
+    if isinstance(mapped, Mapped) and mapped.status:
+        target["(status)"] = mapped.status
+    return Trial(
+        entity=flow.name, key=record.key, source=dict(record.fields), target=target, refused=refused, fields=fields
+    )
