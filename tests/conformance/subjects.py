@@ -9,7 +9,11 @@ from tempfile import TemporaryDirectory
 
 from connectors.kit.conformance import Subject
 from tests.conformance.file_subject import FileSubject
+from tests.conformance.jira_subject import JiraSubject
 from tests.conformance.memory_subject import MemorySubject
+from tests.conformance.rehearsed import Ahead
+from tests.conformance.servicenow_subject import ServiceNowSubject
+from tests.rehearsal.running import running
 
 Factory = Callable[[], AbstractAsyncContextManager[Subject]]
 
@@ -35,6 +39,21 @@ def files(form: str, **options: object) -> Factory:
     return factory
 
 
+@asynccontextmanager
+async def rehearsed_servicenow() -> AsyncIterator[Subject]:
+    subject = ServiceNowSubject(Ahead())
+    with running(subject.double) as subject.url:
+        yield subject
+
+
+@asynccontextmanager
+async def rehearsed_jira() -> AsyncIterator[Subject]:
+    subject = JiraSubject(Ahead())
+    with running(subject.double) as subject.url:
+        await subject.begin()
+        yield subject
+
+
 SUBJECTS: dict[str, Factory] = {
     "memory": memory(),
     "memory, generated": memory(generated=True),
@@ -44,4 +63,6 @@ SUBJECTS: dict[str, Factory] = {
     "file, JSONL": files("jsonl"),
     "file, CSV": files("csv"),
     "file, packed JSONL": files("jsonl.gz"),
+    "ServiceNow": rehearsed_servicenow,
+    "Jira": rehearsed_jira,
 }

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from connectors.kit import conformance
+from connectors.kit import conformance, registry
 from tests.conformance.subjects import SUBJECTS
 
 
@@ -16,3 +16,7 @@ def test_every_connector_keeps_its_promises(name: str, check: conformance.Check)
     reason = asyncio.run(conformance.run(check, SUBJECTS[name]))
     if reason:
         pytest.skip(reason)
+
+
+def test_every_connector_that_ships_is_a_subject() -> None:
+    assert {name.split(",")[0].lower() for name in SUBJECTS} == set(registry.names())

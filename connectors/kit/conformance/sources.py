@@ -328,8 +328,9 @@ async def closing_twice_is_fine(subject: Subject, source: Source) -> None:
 
 
 def _settled(source: Source, subject: Subject) -> float:
+    """When a feed must show a write: stamps and clocks are cut to the grain, and the call itself takes time."""
     traits = source.traits(subject.entity)
-    return traits.settle + traits.granularity
+    return traits.settle + 3 * traits.granularity
 
 
 async def _bytes(content: Content) -> bytes:
