@@ -177,7 +177,7 @@ class Move(NamedTuple):
     xid: str
     target: str
     status: str
-    fields: Fields = {}  # what a step may require (a resolution, say); never mutated
+    fields: Fields = {}  # noqa: RUF012  what a step may require (a resolution, say); never mutated
 
 
 class Doubt(NamedTuple):
@@ -259,7 +259,7 @@ class Connector(Protocol):
         """The system's own clock, UTC."""
 
     async def check(self, reads: Sequence[Scope], writes: Sequence[str]) -> list[Finding]:
-        """Reach, credentials and permission for each of these operations; a missing right is a Finding, not an error."""
+        """Reach, credentials and permission for each of these; a missing right is a Finding, not an error."""
 
     async def schema(self, entity: str) -> list[FieldInfo]: ...
 
