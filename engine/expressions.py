@@ -19,6 +19,7 @@ Whole numbers beyond 64 bits and decimals are handed in as text, because CEL wou
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from typing import Any
 import cel
 
 Getter = Callable[[Mapping[str, Any]], Any]
+
+# The binding logs what a function raises, and CEL's own messages hold values: neither may reach a log.
+logging.getLogger("cel").addHandler(logging.NullHandler())
+logging.getLogger("cel").propagate = False
 
 _MAX_SOURCE = 2_000
 _MAX_BRACKETS = 24
@@ -82,17 +87,17 @@ def _text(value: Any) -> str:
 
 
 def _replace(text: Any, old: Any, new: Any) -> str:
-    text, old, new = _text(text), _text(old), _text(new)
-    if len(text) + text.count(old) * len(new) > 131_072:
+    whole, before, after = _text(text), _text(old), _text(new)
+    if len(whole) + whole.count(before) * len(after) > 131_072:
         raise ValueError("the result is too long")
-    return text.replace(old, new)
+    return whole.replace(before, after)
 
 
 def _joined(items: Any, separator: Any) -> str:
     parts = [_text(item) for item in items]
     if sum(map(len, parts)) + len(parts) * len(_text(separator)) > 131_072:
         raise ValueError("the result is too long")
-    return str(separator).join(parts)
+    return _text(separator).join(parts)
 
 
 def _splitter(limit: int) -> Callable[[Any, Any], list[str]]:
@@ -117,7 +122,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    """CEL's binding prints what a function raises; a message that could carry a value must not get there."""
+    """A function of ours for CEL: what it raises names the kind of error, never a value."""
 
     def guarded(*args: Any) -> Any:
         try:

@@ -26,7 +26,8 @@ def clean(text: str) -> str:
         raise TextError("text too large to convert")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isprintable():
+    # Much faster than the pattern, and true of nearly all text.
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return _UNSAFE.sub("", text)
 
