@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Conductor:
-    """One engine's commands. `assemble` reads the migration folder anew: a run uses what stands there when it starts."""
+    """One engine's commands. `assemble` reads the migration folder anew: a run uses what stands there then."""
 
     def __init__(
         self,

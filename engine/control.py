@@ -75,8 +75,10 @@ def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, heard: Call
 
     async def events(request: Request) -> BaseModel:
         rows = await ledger.events(int(request.query_params.get("after", 0)))
-        names = ("id", "at", "by", "what", "wave", "detail")
-        return Events(events=[Event(**dict(zip(names, row, strict=True))) for row in rows])
+        shaped = [
+            Event(id=i, at=at, by=by, what=what, wave=wave, detail=detail) for i, at, by, what, wave, detail in rows
+        ]
+        return Events(events=shaped)
 
     def command(model: type[Command], act: Callable[[Command], Awaitable[BaseModel]]) -> Answer:
         async def answer(request: Request) -> BaseModel:

@@ -1,4 +1,4 @@
-"""Reads a flow's part of a wave, chunk by chunk, through a bounded queue into the pipeline; then what changed meanwhile."""
+"""Reads a flow's part of a wave, chunk by chunk, through a bounded queue into the pipeline; then what changed."""
 
 from __future__ import annotations
 
@@ -95,6 +95,19 @@ class Copier:
             await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
             await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span)
             self._context.telemetry.count("settled", len(chunk.records))
+
+    async def finish(self) -> None:
+        """Records that exist and are not finished although their chunk is done: a person has said where they are."""
+        await self.carry_keys(await self._context.ledger.unfinished(self._context.wave, self._flow.entity))
+
+    async def catch_up_to_now(self) -> None:
+        """Take over all that had changed when this was called: the feed shows it only after its settle horizon."""
+        await self.catch_up()
+        horizon = self._flow.reads.settle + 3 * self._flow.reads.granularity
+        if horizon:
+            reason = f"settle horizon of {self._flow.source_system}"
+            await self._context.pacing.wait(reason, self._context.clock.sleep(horizon))
+            await self.catch_up()
 
     async def catch_up(self) -> bool:
         """Take over what changed at the source since the watermark. True when there was anything newer."""

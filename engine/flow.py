@@ -28,6 +28,7 @@ class Flow:
     name: str  # as the ledger knows it: 'incident', 'incident/comment'
     entity: int
     program: str  # whose external ids these are: one per migration
+    label: str  # the source field people know a record by
     source_system: str
     target_system: str
     source: Source

@@ -29,7 +29,8 @@ SET bucket = excluded.bucket, target = excluded.target, version = excluded.versi
 _NAME_CAUSES = "INSERT OR IGNORE INTO cause (text) SELECT DISTINCT value->>1 FROM json_each(?1)"
 _UPSERT_ASIDE = """
 INSERT INTO aside (entity, key, wave, cause, field, parent, since)
-SELECT ?1, value->>0, ?2, (SELECT id FROM cause WHERE text = value->>1), value->>2, value->>3, ?4 FROM json_each(?3) WHERE true
+SELECT ?1, value->>0, ?2, (SELECT id FROM cause WHERE text = value->>1), value->>2, value->>3, ?4
+FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
 SET cause = excluded.cause, field = excluded.field, tries = tries + 1
 """
@@ -329,6 +330,14 @@ class Ledger:
             ],
         )
 
+    async def unfinished(self, wave: int, entity: int) -> list[str]:
+        """Keys of records that exist at the target and are not finished."""
+        rows = await self._db.read(
+            "SELECT key FROM entry WHERE wave = ? AND entity = ? AND bucket = ? AND bucket <> 1",
+            (wave, entity, int(Bucket.IN_FLIGHT)),
+        )
+        return [row[0] for row in rows]
+
     async def keys(self, wave: int, entity: int, after: str, limit: int) -> list[str]:
         """Keys of this wave's entries in order, for a sweep against the source."""
         rows = await self._db.read(
@@ -344,8 +353,8 @@ class Ledger:
     ) -> list[AsideRow]:
         rows = await self._db.read(
             "SELECT entity.name, aside.key, wave.name, entry.bucket, cause.text, aside.field, "
-            "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause "
-            "JOIN entity ON entity.id = aside.entity JOIN wave ON wave.id = aside.wave "
+            "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) "
+            "JOIN cause ON cause.id = aside.cause JOIN entity ON entity.id = aside.entity JOIN wave ON wave.id = aside.wave "
             "WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
             "AND (?3 = '[]' OR aside.key IN (SELECT value FROM json_each(?3))) "
             "ORDER BY cause.text, aside.entity, aside.key LIMIT ?4",
@@ -357,7 +366,8 @@ class Ledger:
         """(bucket word, wave, cause, field, records) of everything set aside, largest first."""
         rows = await self._db.read(
             "SELECT entry.bucket, wave.name, cause.text, aside.field, count(*) FROM aside "
-            "JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 "
+            "JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause "
+            "JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 "
             "GROUP BY entry.bucket, wave.id, aside.cause, aside.field ORDER BY count(*) DESC"
         )
         return [(Bucket(r[0]).word, *r[1:]) for r in rows]

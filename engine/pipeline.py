@@ -29,7 +29,9 @@ class Pipeline:
     async def carry(
         self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
     ) -> None:
-        """Bring these records to the target, wherever they stand. `parents`: {source key: target id} of what they hang on.
+        """Bring these records to the target, wherever they stand.
+
+        `parents`: {source key: target id} of what they hang on.
 
         `again` takes up what was set aside, too. Raises what a system raised for a whole call (`Unavailable`,
         `Throttled`, `Misconfigured`) after all that is known by then is durable: carrying again goes on from there.
@@ -60,10 +62,10 @@ class Pipeline:
                 to_do.append(record)
             elif entry.wave != self._context.wave:
                 elsewhere.append(record.key)
-            elif entry.bucket is Bucket.IN_FLIGHT or record.version > entry.version:
-                to_do.append(record)
-            elif again and entry.bucket is not Bucket.SYNCED:
-                to_do.append(record)
+            else:
+                unfinished = entry.bucket is Bucket.IN_FLIGHT or (again and entry.bucket is not Bucket.SYNCED)
+                if unfinished or record.version > entry.version:
+                    to_do.append(record)
         if elsewhere:
             await self._context.ledger.overlap(self._context.wave, flow.entity, elsewhere)
         return to_do

@@ -1,4 +1,4 @@
-"""Is a wave loaded? A proof by counts, and a sweep of the keys when the counts do not agree. Never the end of an iterator."""
+"""Is a wave loaded? A proof by counts, and a sweep of the keys when the counts do not agree."""
 
 from __future__ import annotations
 

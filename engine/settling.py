@@ -1,4 +1,4 @@
-"""Makes durable what became of records: entries, references for the second pass, what is set aside, answered intents."""
+"""Makes durable what became of records: entries, references for later, what is set aside, answered intents."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ async def settle(
     references = []
     for job in written:
         job.entry = job.entry._replace(bucket=stage, print=fingerprint(context, job.mapped))
-        references += [
-            (job.key, ref.name, ties[ref.name].to_entity, ref.key) for ref in job.mapped.refs if ref.name in ties
-        ]
+        references += [(job.key, ref.id, ties[ref.id].to_entity, ref.key) for ref in job.mapped.refs if ref.id in ties]
     context.telemetry.count("written", len(written))
     context.telemetry.count("set_aside", len(aside))
     await context.ledger.settle(

@@ -1,4 +1,4 @@
-"""One wave's way: preflight, approved, copying, catching up, reconciling, awaiting sign-off. Resumes wherever it stopped."""
+"""One wave's way: copying, catching up, reconciling, awaiting sign-off. Resumes wherever it stopped."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ class WaveRunner:
             await add_up(context, part.flow, part.scope, self._patience)
         for part in self._parts:
             await self._copiers[part.flow.name].copy()
+            await self._copiers[part.flow.name].finish()
         await context.ledger.wave_state(context.name, WaveState.CATCHING_UP)
         await self._catch_up()
         await context.ledger.wave_state(context.name, WaveState.RECONCILING)
@@ -80,8 +81,8 @@ class WaveRunner:
 
     async def _catch_up(self) -> None:
         for part in self._parts:
-            await self._copiers[part.flow.name].catch_up()
-            await self._pipeline.clear_up(part.flow)
+            await self._copiers[part.flow.name].catch_up_to_now()
+            await self._patience.persist(self._pipeline.clear_up, part.flow)
         for part in self._parts:
             await self._patience.persist(tie, self._context, part.flow)
 

@@ -13,7 +13,7 @@ from connectors.file.options import PEOPLE
 from connectors.file.table import Table
 from connectors.kit.contract import Changes, Content, Page, Record, Scope
 from connectors.kit.errors import Misconfigured
-from connectors.kit.filters import Test, compile_filters
+from connectors.kit.filters import Test, compile_filters, equals
 
 _BATCH = 1000
 
@@ -94,6 +94,9 @@ class FileSource:
             return table.position(table.end, table.number)
 
         return await self.folder.call("position", work)
+
+    def equals(self, field: str, value: str) -> str:
+        return equals(field, value)
 
     async def emails(self, ids: Sequence[str]) -> dict[str, str]:
         def work() -> dict[str, str]:

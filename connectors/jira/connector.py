@@ -14,6 +14,7 @@ from connectors.jira.children import Children
 from connectors.jira.client import API, Client
 from connectors.jira.comments import Comments
 from connectors.jira.issues import BULK, Issues
+from connectors.jira.jql import quote
 from connectors.jira.links import Links
 from connectors.jira.meta import Meta
 from connectors.jira.moves import Moves
@@ -159,6 +160,9 @@ class Jira:
     async def position(self, scope: Scope) -> str:
         self._only(scope.entity, "issue")
         return await self._feed.position()
+
+    def equals(self, field: str, value: str) -> str:
+        return f"{field} = {quote(value)}"
 
     async def emails(self, ids: Sequence[str]) -> dict[str, str]:
         return await self._people.emails(ids)

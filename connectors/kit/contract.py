@@ -289,6 +289,9 @@ class Source(Connector, Protocol):
     async def position(self, scope: Scope) -> str:
         """Where a feed must start so that no change after this call is missed."""
 
+    def equals(self, field: str, value: str) -> str:
+        """A filter, in this connector's language: `field` is exactly `value`. Misconfigured when it cannot be said."""
+
     async def emails(self, ids: Sequence[str]) -> dict[str, str]:
         """E-mail addresses of these people, by their ids; who is unknown or has none is left out."""
 

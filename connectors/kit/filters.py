@@ -47,6 +47,12 @@ def compile_filters(filters: Sequence[str], known: Collection[str], entity: str)
     return lambda fields: all(test(fields) for test in tests)
 
 
+def equals(field: str, value: str) -> str:
+    """The filter that lets through records whose `field` is exactly `value`."""
+    quoted = value.replace('"', '""')
+    return f'{field} = "{quoted}"'
+
+
 def _clauses(text: str, known: Collection[str], entity: str) -> list[Test]:
     tests: list[Test] = []
     at = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from connectors.kit.contract import Answer, Ports, Write
+from connectors.kit.contract import Answer, Creates, Ports, Write
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.memory.faults import Fault, of_call
 from connectors.memory.options import Options
@@ -60,7 +60,8 @@ class Calls:
             if fault.kind == "drop_after" and call in _WRITES:
                 work()
             elif fault.kind == "late" and call == "create":
-                self.store.create_late(entity, writes, fault.seconds)
+                native = self.options.creates is Creates.NATIVE
+                self.store.create_late(entity, writes, fault.seconds, once=native)
             raise _error(fault.kind, call, entity)
         finally:
             self._pacer.done(Answer(call, self._clock.monotonic() - started, status, retry_after=wait))

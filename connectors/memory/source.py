@@ -10,7 +10,7 @@ import orjson
 
 from connectors.kit.contract import Change, Changes, Content, Feed, Page, Record, Scope
 from connectors.kit.errors import Misconfigured, Unavailable
-from connectors.kit.filters import Test, compile_filters
+from connectors.kit.filters import Test, compile_filters, equals
 from connectors.memory.calls import Calls
 from connectors.memory.store import Table, narrow
 
@@ -94,6 +94,9 @@ class MemorySource(Calls):
         log = self.store.tables[scope.entity].log
         settled = bisect_right(log, self.store.at() - self.options.settle, key=lambda entry: entry.at)
         return str(log[settled - 1].number) if settled else "0"
+
+    def equals(self, field: str, value: str) -> str:
+        return equals(field, value)
 
     async def emails(self, ids: Sequence[str]) -> dict[str, str]:
         wanted = set(ids)

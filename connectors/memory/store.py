@@ -32,6 +32,7 @@ class Late(NamedTuple):
     due: float
     entity: str
     writes: tuple[Write, ...]
+    once: bool  # an upsert: what is there by then is left alone
 
 
 class Table:
@@ -230,9 +231,12 @@ class Store:
     def at(self) -> float:
         return self.clock.now().timestamp() if self.clock else _LONG_AGO
 
-    def create(self, entity: str, writes: Iterable[Write], contents: Mapping[str, bytes] = {}) -> list[Written]:
+    def create(
+        self, entity: str, writes: Iterable[Write], contents: Mapping[str, bytes] = {}, *, at: float | None = None
+    ) -> list[Written]:
         """Append a record for each write; external ids that are there already make duplicates, as in most systems."""
-        table, at, number = self.tables[entity], self.at(), self._number
+        table, number = self.tables[entity], self._number
+        at = self.at() if at is None else at
         rows, keys, log, xids, owner = table.rows, table.keys, table.log, table.xids, table.owner
         done: list[Written] = []
         for xid, fields, _, parent, _ in writes:
@@ -259,8 +263,8 @@ class Store:
             self.contents.update((written.target, contents[written.xid]) for written in done if written.xid in contents)
         return done
 
-    def create_late(self, entity: str, writes: Sequence[Write], seconds: float) -> None:
-        self._late.append(Late(self.at() + seconds, entity, tuple(writes)))
+    def create_late(self, entity: str, writes: Sequence[Write], seconds: float, *, once: bool) -> None:
+        self._late.append(Late(self.at() + seconds, entity, tuple(writes), once))
 
     def apply_late(self) -> None:
         """Apply the late creates that are due."""
@@ -270,7 +274,9 @@ class Store:
         due = [late for late in self._late if late.due <= now]
         self._late = [late for late in self._late if late.due > now]
         for late in due:
-            self.create(late.entity, late.writes)
+            owner = self.tables[late.entity].owner
+            writes = [write for write in late.writes if not (late.once and write.xid in owner)]
+            self.create(late.entity, writes, at=late.due)
 
     def _log(self, entity: str, key: str, *, deleted: bool = False) -> str:
         self._number += 1

@@ -29,6 +29,7 @@ from connectors.kit.contract import (
 from connectors.kit.contract import (
     Feed as FeedKind,
 )
+from connectors.kit.errors import Misconfigured
 from connectors.kit.options import read_options
 from connectors.servicenow.checks import Checks
 from connectors.servicenow.children import ATTACHMENTS, Children
@@ -147,6 +148,11 @@ class ServiceNow:
     async def position(self, scope: Scope) -> str:
         await self._reader.filters(scope)
         return await self._feed.position()
+
+    def equals(self, field: str, value: str) -> str:
+        if "^" in value:
+            raise Misconfigured(f"{field} holds a ^, which no query can say", hint="Name the record by its sys_id.")
+        return f"{field}={value}"
 
     async def emails(self, ids: Sequence[str]) -> dict[str, str]:
         return await self._people.emails(ids)

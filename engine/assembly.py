@@ -1,0 +1,184 @@
+"""From a loaded migration to things that run: connectors, flows, waves. Assembles; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from connectors.kit.contract import Connection, Connector, Creates, Ports, Source, Target, Traits
+from connectors.kit.errors import Misconfigured
+from connectors.kit.registry import connect
+from engine.clock import Clock
+from engine.flow import Flow, Tie
+from engine.ledger import Ledger
+from engine.mapping import Mapper, compile_entity
+from engine.pacing import Pacing
+from engine.waves import Part
+from runbooks.migration import Migration
+from runbooks.playbook import Child, EntityPair, Playbook
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWave:
+    """A wave of a playbook, with its parts in the order of their dependencies."""
+
+    name: str
+    about: str
+    after: tuple[str, ...]
+    chunk: int
+    workers: int
+    playbook: str  # content hash
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything a migration consists of, ready to run. Close it."""
+
+    migration: Migration
+    systems: dict[str, Connector]
+    flows: dict[str, Flow]
+    waves: dict[str, PlannedWave]
+
+    async def close(self) -> None:
+        for connector in self.systems.values():
+            await connector.close()
+
+
+async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: Clock, secret: bytes) -> Assembly:
+    """Compile everything, call nobody. Raises LoadError, MappingError and Misconfigured with what to change."""
+    mappers = {
+        pair.entity: compile_entity(pair, where=partial(_where, migration, book, at), secret=secret)
+        for book in migration.playbooks
+        for at, pair in enumerate(book.entities)
+    }
+    access = {name: migration.resolve_secrets(name) for name in migration.systems}
+    systems: dict[str, Connector] = {}
+    for name, system in migration.systems.items():
+        limits = system.limits.model_dump(exclude_none=True)
+        connection = Connection(name, system.connector, access[name].url, access[name].auth, system.options, limits)
+        systems[name] = connect(connection, Ports(clock, pacing.system(name, limits)))
+    program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")
+    flows = {
+        pair.entity: await _flow(pair, mappers[pair.entity], systems, program, ledger)
+        for book in migration.playbooks
+        for pair in book.entities
+    }
+    waves: dict[str, PlannedWave] = {}
+    for book in migration.playbooks:
+        order = _referred_first(book)
+        for wave in book.waves:
+            parts = tuple(Part(flows[entity], wave.filters[entity]) for entity in order if entity in wave.filters)
+            waves[wave.wave] = PlannedWave(
+                wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts
+            )
+            await ledger.add_wave(wave.wave)
+    return Assembly(migration, systems, flows, _after_one_another(waves))
+
+
+def _where(migration: Migration, book: Playbook, at: int, path: tuple[str | int, ...]) -> str:
+    return migration.where(book.playbook, ("entities", at, *path))
+
+
+async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector], program: str, ledger: Ledger) -> Flow:
+    source = _source(systems, pair.source.system)
+    target = _target(systems, pair.target.system)
+    ties: dict[str, Tie] = {}
+    for reference in mapper.ties:
+        ties[reference.id] = Tie(
+            reference.id,
+            await ledger.entity(reference.to_entity),
+            link=reference.name if reference.kind == "link" else "",
+            field=reference.name if reference.kind == "field" else "",
+        )
+    flow = Flow(
+        name=pair.entity,
+        entity=await ledger.entity(pair.entity),
+        program=program,
+        label=pair.label,
+        source_system=pair.source.system,
+        target_system=pair.target.system,
+        source=source,
+        target=target,
+        source_entity=pair.source.entity,
+        target_entity=pair.target.entity,
+        filters=(pair.source.filter,) if pair.source.filter else (),
+        mapper=mapper,
+        reads=source.traits(pair.source.entity),
+        writes=await _writes(target, pair.target.system, pair.target.entity, ledger),
+        moves=pair.status is not None,
+        ties=ties,
+    )
+    children = [
+        await _child(flow, child, own, ledger) for child, own in zip(pair.children, mapper.children, strict=True)
+    ]
+    return replace(flow, children=tuple(children))
+
+
+async def _child(parent: Flow, child: Child, mapper: Mapper, ledger: Ledger) -> Flow:
+    name = f"{parent.name}/{child.label}"
+    return replace(
+        parent,
+        name=name,
+        entity=await ledger.entity(name),
+        label="",
+        source_entity=child.entity,
+        target_entity=child.target,
+        filters=(),
+        mapper=mapper,
+        reads=parent.source.traits(child.entity),
+        writes=await _writes(parent.target, parent.target_system, child.target, ledger),
+        moves=False,
+        has_content=child.target == "attachment",
+        ties={},
+    )
+
+
+async def _writes(target: Target, system: str, entity: str, ledger: Ledger) -> Traits:
+    """What the connector declares, with the horizon that `cutover check` measured where one was."""
+    traits = target.traits(entity)
+    measured = await ledger.get_meta(f"horizon:{system}:{entity}")
+    if measured is not None and traits.creates is Creates.LAGGING:
+        return replace(traits, search_settle=float(measured))
+    return traits
+
+
+def _source(systems: dict[str, Connector], name: str) -> Source:
+    connector = systems[name]
+    if not isinstance(connector, Source):
+        raise Misconfigured(f"system {name} cannot be read from", hint="Name another source in the playbook.")
+    return connector
+
+
+def _target(systems: dict[str, Connector], name: str) -> Target:
+    connector = systems[name]
+    if not isinstance(connector, Target):
+        raise Misconfigured(f"system {name} cannot be written to", hint="Name another target in the playbook.")
+    return connector
+
+
+def _referred_first(book: Playbook) -> list[str]:
+    """Entities, each after those it refers to; where references go in a circle, as the playbook has them."""
+    refers = {pair.entity: [reference.to for reference in pair.references] for pair in book.entities}
+    return _sorted(refers)
+
+
+def _after_one_another(waves: dict[str, PlannedWave]) -> dict[str, PlannedWave]:
+    """Waves, each after those it comes after; else as the playbooks have them."""
+    return {name: waves[name] for name in _sorted({name: wave.after for name, wave in waves.items()})}
+
+
+def _sorted(needs: dict[str, Sequence[str]] | dict[str, list[str]] | dict[str, tuple[str, ...]]) -> list[str]:
+    done: dict[str, None] = {}
+
+    def visit(name: str, above: frozenset[str]) -> None:
+        if name in done or name in above or name not in needs:
+            return
+        for needed in needs[name]:
+            visit(needed, above | {name})
+        done[name] = None
+
+    for name in needs:
+        visit(name, frozenset())
+    return list(done)
