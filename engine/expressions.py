@@ -62,6 +62,7 @@ _NATIVE = frozenset(
     | {"contains", "matches", "has", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"}
     | {"getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds"}
 )
+_HAS = re.compile(r"\bhas(?=\s*\()")
 _POSITION = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _REPEAT = re.compile(r"\{(\d*),?(\d*)\}")
 
@@ -166,7 +167,7 @@ def compile_expression(source: str, getter: Callable[[str], Getter]) -> Expressi
     if len(source) > _MAX_SOURCE:
         raise ExpressionError(f"the expression has {len(source)} characters; at most {_MAX_SOURCE} are allowed")
     try:
-        cel.compile(source)
+        cel.compile(_HAS.sub("hax", source))  # CEL's own `has` takes no plain field; ours does
     except ValueError as error:
         raise _syntax_error(str(error)) from None
     scan = _scan(source)

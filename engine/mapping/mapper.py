@@ -100,6 +100,8 @@ class Mapper:
 
     def _one(self, record: Record, people: People) -> Mapped | Refused:
         source = record.fields
+        if not self._steps:  # no rule was written: it goes as it is
+            return Mapped(record.key, source, None, {}, ())
         refs: list[Ref] = []
         out: dict[str, Any] = {}
         status_fields: dict[str, Any] = {}
@@ -182,8 +184,10 @@ def compile_entity(
     `where` gives file:line:column of a path inside the entity, such as ("fields", "project", "when", 0, "if").
     `secret` keys the hashes of masked fields. `max_lengths`: characters the target's fields take, where it says so;
     text beyond them refuses the record unless its rule has `truncate`.
-    Raises MappingError with all that is wrong with the expressions.
+    Raises MappingError with all that is wrong with the expressions, ValueError when the secret is empty.
     """
+    if not secret:
+        raise ValueError("masked fields are hashed with a secret, and it is empty")
     problems: list[str] = []
     children = [
         _compile_child(child, ("children", number), where, secret, problems)

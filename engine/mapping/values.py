@@ -119,7 +119,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(text_of(item) for item in value)
     if isinstance(value, dict):
-        return _first_of(value, _WORDS)
+        return _first_of(value, _WORDS) if value else ""
     return str(value)
 
 

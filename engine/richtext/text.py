@@ -10,7 +10,7 @@ LIMIT = 32_767
 INPUT_LIMIT = 2_000_000
 """Characters a converter accepts; nothing a person wrote is longer."""
 
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SAFE_LINK = re.compile(r"(?:https?|ftps?)://[^\s]+|mailto:[^\s]+|tel:[^\s]+", re.IGNORECASE)
 _LINK_NOISE = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff]+")
 _LINK_LIMIT = 2_000
