@@ -56,7 +56,8 @@ class Client:
         if self.answers():
             return
         self.state.mkdir(mode=0o700, exist_ok=True)
-        with self.log.open("ab") as log:
+        # Not `open`: others must not read it, whatever the umask.
+        with open(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:  # noqa: PTH123
             begins = log.tell()
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine", os.fspath(self.folder)],

@@ -123,7 +123,7 @@ def _start(folder: Path) -> dict[str, str]:
     with (state / "log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "connectors.rehearsal.serve", *arguments, "--state", os.fspath(state),
-             "--records", "1200", "--latency-ms", "5"],
+             "--records", "3000", "--latency-ms", "20"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

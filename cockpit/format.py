@@ -54,6 +54,11 @@ def clock(iso: str) -> str:
     return datetime.fromisoformat(iso).astimezone().strftime("%H:%M:%S") if iso else ""
 
 
+def progress(buckets: Buckets) -> str:
+    """Records that need nothing more, of all that are planned."""
+    return f"{count(buckets.planned - buckets.to_do - buckets.in_flight)}/{count(buckets.planned)}"
+
+
 def ledger_sum(buckets: Buckets) -> str:
     """The closed ledger: what the source counts, and where each of these records is."""
     parts = [
@@ -77,8 +82,7 @@ def status_lines(status: Status) -> list[str]:
     lines = [f"{status.migration}  engine {status.engine}  {clock(status.at)}"]
     width = max((len(wave.wave) for wave in status.waves), default=4)
     for wave in status.waves:
-        done = wave.buckets.planned - wave.buckets.to_do
-        line = f"  {state(wave):<20} {wave.wave:<{width}}  {count(done)}/{count(wave.buckets.planned)}"
+        line = f"  {state(wave):<20} {wave.wave:<{width}}  {progress(wave.buckets)}"
         if wave.buckets.quarantined:
             line += f"  quarantined {count(wave.buckets.quarantined)}"
         if wave.loose_references:
@@ -105,10 +109,7 @@ def progress_line(status: Status) -> str:
     """One line of progress, for a log or a pipe."""
     running = [wave for wave in status.waves if wave.wave in status.run and wave.state not in ("approved",)]
     active = [wave for wave in running if wave.state not in ("awaiting_sign_off", "failed", "needs_human")]
-    shown = " · ".join(
-        f"{wave.wave} {state(wave)} {count(wave.buckets.planned - wave.buckets.to_do)}/{count(wave.buckets.planned)}"
-        for wave in (active or running)
-    )
+    shown = " · ".join(f"{wave.wave} {state(wave)} {progress(wave.buckets)}" for wave in (active or running))
     line = f"{clock(status.at)}  {shown or 'starting'}  {status.rate:,.0f}/s"
     if status.total.quarantined:
         line += f"  quarantined {count(status.total.quarantined)}"

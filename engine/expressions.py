@@ -10,7 +10,7 @@ What an expression may use
 
 Bounds (an expression has no clock of its own, so its work is bounded before it starts)
 - 2,000 characters, brackets 24 deep, 32 additions; at most two macros, none inside another, 2 additions inside them,
-  and 100 commas where there is a macro.
+  and 100 commas where there is a macro, 8 of them inside one.
 - `matches` takes a literal pattern of at most 200 characters, at most twice, never inside a macro.
 - Values handed in: 131,072 characters and 1,000 items in all (with a macro 32,768 and 100), nested at most 6 deep.
 - The result is text, a number, a boolean, null, or a list or map of these, within the same bounds.
@@ -40,6 +40,7 @@ _MAX_ADDITIONS = 32
 _MAX_ADDITIONS_IN_MACROS = 2
 _MAX_MACROS = 2
 _MAX_COMMAS_WITH_MACROS = 100
+_MAX_COMMAS_IN_MACROS = 8
 _MAX_PATTERN = 200
 _MAX_REPEAT = 50
 _MAX_MATCHES = 2
@@ -155,6 +156,7 @@ class _Scan:
     macros: int = 0
     matches: int = 0
     commas: int = 0
+    commas_in_macros: int = 0
     additions: int = 0
     additions_in_macros: int = 0
 
@@ -228,6 +230,7 @@ def _scan(source: str) -> _Scan:
                 depth -= 1
             elif token == ",":
                 scan.commas += 1
+                scan.commas_in_macros += bool(macro_depth)
             elif token == "+":
                 scan.additions += 1
                 scan.additions_in_macros += bool(macro_depth)
@@ -236,7 +239,7 @@ def _scan(source: str) -> _Scan:
         if scan.matches and macro_depth and "matches" in token:
             raise ExpressionError("'matches' inside a macro has no time bound; use startsWith or contains", *here)
         scan.out.append(token)
-    if scan.macros and scan.commas > _MAX_COMMAS_WITH_MACROS:
+    if scan.commas_in_macros > _MAX_COMMAS_IN_MACROS or (scan.macros and scan.commas > _MAX_COMMAS_WITH_MACROS):
         raise ExpressionError("a list too long for an expression with a macro")
     return scan
 

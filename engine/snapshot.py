@@ -55,7 +55,7 @@ class Snapshots:
             done, opened = await ledger.chunks(row.id)
             waves.append(self._wave(wave, row, entities, (done, opened), loose.get(row.id, 0)))
         last = await ledger.last_run()
-        total = _add([wave.buckets for wave in waves])
+        total = _once(_add([wave.buckets for wave in waves]))
         rate = self._telemetry.rate("written")
         low, high = self._eta(waves)
         now = self._pacing.reasons()
@@ -126,6 +126,11 @@ def _buckets(counts: dict[Bucket, int], overlap: int, planned: int | None) -> Bu
     words = {bucket.word: n for bucket, n in counts.items()}
     known = seen if planned is None else planned
     return Buckets(planned=known, to_do=max(0, known - seen), overlap=overlap, **words)
+
+
+def _once(total: Buckets) -> Buckets:
+    """A record that several waves find is one record: it counts where it moved."""
+    return total.model_copy(update={"planned": total.planned - total.overlap, "overlap": 0})
 
 
 def _add(parts: list[Buckets]) -> Buckets:
