@@ -67,6 +67,7 @@ def test_whole_numbers_and_decimals_are_not_rounded_silently() -> None:
         ("(" * 30 + "a" + ")" * 30, "line 1", "deep"),
         ("a" * 3000, "line 1, column 1", "2000"),
         ("[" + ",".join("1" * 200) + "].map(x, x)", "line 1", "list too long"),
+        ("a.map(x, [" + ",".join("x" * 20) + "])", "line 1", "list too long"),
     ],
 )
 def test_what_is_wrong_or_without_bounds_is_told_at_load_with_its_place(source: str, place: str, words: str) -> None:
@@ -128,6 +129,8 @@ def test_a_result_beyond_the_bounds_is_refused() -> None:
 
 
 WORST = [
+    "xs.map(x, [xs, xs, xs]).map(y, [y, y, y, y])",
+    "xs.map(x, [xs, xs, xs, xs, xs]).map(y, y + y)",
     "xs.map(x, xs + xs + xs)",
     "xs.map(x, xs).map(y, y + y + y)",
     "xs.map(x, s + s).map(y, y + s)",
