@@ -8,9 +8,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from tests.bench import alone, contest
+from tests.bench import alone, contest, profile
 from tests.bench.process import BenchError
-from tests.bench.profile import show_profile
 
 HTTP_RECORDS, LATENCIES = (20_000, 200_000), (0.0, 20.0)
 ALONE_RECORDS = (100_000, 1_000_000)
@@ -69,6 +68,7 @@ def _http(asked: argparse.Namespace) -> None:
     for latency in asked.latency:
         for records in asked.records or HTTP_RECORDS:
             contest.show(records, latency, contest.contest(records, latency, asked.runs))
+    profile.show_over_http(min(asked.records or HTTP_RECORDS))
 
 
 def _http_seconds(asked: argparse.Namespace) -> float:
@@ -82,7 +82,7 @@ def _http_seconds(asked: argparse.Namespace) -> float:
 def _engine(asked: argparse.Namespace) -> None:
     sizes = _alone(asked)
     alone.show_speed(sizes, asked.runs)
-    show_profile(min(sizes))
+    profile.show_alone(min(sizes))
 
 
 def _engine_seconds(asked: argparse.Namespace) -> float:

@@ -14,9 +14,9 @@ from tests.bench import folder, ledger
 from tests.bench.engine_process import Ran, engine
 from tests.bench.ledger import Watch
 from tests.bench.process import BenchError
+from tests.bench.runner import command
 from tests.bench.table import megabytes, spread, table, tenths, whole
 
-RUNNER = "tests.bench.memory_engine"
 CREATES = ("strong", "native")
 """How the target resolves a create without an answer: `strong` as Jira, with intents on disk; `native` without."""
 
@@ -30,14 +30,10 @@ def measure(records: int, creates: str, profile: Path | None = None) -> Alone:
     """One run. With `profile`, a profile of the event loop's thread goes there (and costs time)."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         migration = folder.in_memory(Path(place) / "migration", creates)
-        with engine(migration, _command(records, profile)) as running:
+        with engine(migration, command(records, profile)) as running:
             ran = running.run(records)
             running.stop()
         return Alone(ran, ledger.size(migration))
-
-
-def _command(records: int, profile: Path | None = None) -> list[str]:
-    return ["-m", RUNNER, *(["--profile", str(profile)] if profile else []), str(records)]
 
 
 def show_speed(sizes: list[int], runs: int) -> None:
@@ -90,8 +86,7 @@ def resume(records: int) -> Resumed:
     """Kill an engine half way, start another one, and see it through to the end."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         migration = folder.in_memory(Path(place) / "migration", CREATES[0])
-        command = _command(records)
-        with engine(migration, command) as first:
+        with engine(migration, command(records)) as first:
             first.command()
             with closing(Watch(migration)) as watch:
                 first.wait(lambda: watch.settled() >= records // 2, "half of the records", every=0.005)
@@ -100,7 +95,7 @@ def resume(records: int) -> Resumed:
         if kept >= records:
             raise BenchError(f"{records:,} records were done before the kill; ask for more")
         began = time.perf_counter()
-        with engine(migration, command) as second:
+        with engine(migration, command(records)) as second:
             second.command()
             with closing(Watch(migration)) as watch:
                 second.wait(lambda: watch.settled() > kept, "a new write", every=0.005)

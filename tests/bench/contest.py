@@ -15,6 +15,7 @@ from tests.bench import folder
 from tests.bench.doubles import Served, prove_each_once, served
 from tests.bench.engine_process import engine
 from tests.bench.process import BenchError, cpu, end, start
+from tests.bench.runner import command
 from tests.bench.table import spread, table, tenths, whole
 
 SCRIPT = "httpx script"
@@ -48,10 +49,10 @@ def _script(module: str) -> Contender:
     return run
 
 
-def _ours(servicenow: str, jira: str, records: int) -> Figures:
+def _ours(servicenow: str, jira: str, records: int, profile: Path | None = None) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         migration = folder.over_http(Path(place) / "migration", servicenow, jira)
-        with engine(migration, env=folder.ENVIRONMENT) as running:
+        with engine(migration, command(profile=profile) if profile else (), folder.ENVIRONMENT) as running:
             ran = running.run(records)
             running.stop()
     return Figures(ran.copied, ran.cpu.total, proven=ran.proven)
@@ -62,6 +63,12 @@ CONTENDERS: dict[str, Contender] = {
     "aiohttp script": _script("tests.bench.baseline_aiohttp"),
     OURS: _ours,
 }
+
+
+def profiled(records: int, profile: Path) -> None:
+    """Run the engine once, and write a profile of its event loop's thread there."""
+    with served("servicenow", records) as source, served("jira") as target:
+        _ours(source.url, target.url, records, profile)
 
 
 def measure(name: str, servicenow: str, jira: Served, records: int) -> Figures:
