@@ -7,16 +7,16 @@ import re
 from engine.richtext.builder import Builder, Mark, Marks, Node
 from engine.richtext.text import clean, safe_link
 
-_FRAME = re.compile(r"\{(code|noformat|quote|panel|info|note|tip|warning)(?::([^}\n]*))?\}")
+_FRAME = re.compile(r"\{(code|noformat|quote|panel|info|note|tip|warning)(?::([^}\n]{0,200}))?\}")
 _HEADING = re.compile(r"h([1-6])\.\s+(.*)")
 _ITEM = re.compile(r"([*#-]+)\s+(.*)")
 _INLINE = re.compile(
     r"\\\\(?=\s|$)"  # a line break
     r"|\\(?P<escaped>[^\w\s])"
-    r"|\{\{(?P<code>.+?)\}\}"
-    r"|\{color(?::[^}]*)?\}"
-    r"|\[(?P<link>[^\[\]\n]+)\]"
-    r"|!(?P<image>[^!\s|][^!\n|]*)(?:\|[^!\n]*)?!"
+    r"|\{\{(?P<code>.{1,500}?)\}\}"
+    r"|\{color(?::[^}]{0,40})?\}"
+    r"|\[(?P<link>[^\[\]\n]{1,2500})\]"
+    r"|!(?P<image>[^!\s|][^!\n|]{0,500})(?:\|[^!\n]{0,200})?!"
     r"|(?<![^\W_])(?P<sign>[*_+^~]|\?\?|-)(?=\S)"
 )
 _MARKS: dict[str, Mark] = {
@@ -30,6 +30,7 @@ _MARKS: dict[str, Mark] = {
 }
 _PANELS = {"panel": "info", "info": "info", "note": "note", "tip": "success", "warning": "warning"}
 _DEPTH = 8
+_REACH = 500  # characters between a mark and its end, so that a line of signs costs no more than its length
 
 
 def read(text: str) -> Node:
@@ -165,12 +166,13 @@ def _inline(builder: Builder, text: str, marks: Marks = frozenset(), depth: int 
 
 def _closing(text: str, sign: str, start: int) -> int:
     """Where a mark ends: its sign again, with no blank before it and no letter after it."""
-    place = text.find(sign, start + 1)
+    end = start + _REACH
+    place = text.find(sign, start + 1, end)
     while place >= 0:
         after = text[place + len(sign) : place + len(sign) + 1]
         if not text[place - 1].isspace() and not after.isalnum():
             return place
-        place = text.find(sign, place + 1)
+        place = text.find(sign, place + 1, end)
     return -1
 
 

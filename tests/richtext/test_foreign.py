@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -152,6 +153,13 @@ def test_a_journal_is_stable_after_the_first_pass(check_adf: Any, pieces: list[s
 
 
 # ---------------------------------------------------------------- wiki markup
+
+
+@pytest.mark.parametrize("piece", ["*a *", "-a ", "{{a ", "{panel:", "[a|", "!a", "{quote}"])
+def test_hostile_wiki_markup_takes_no_longer_than_its_length_asks(piece: str) -> None:
+    start = time.perf_counter()
+    wiki_reader.read(piece * 10_000)
+    assert time.perf_counter() - start < 10  # without the bounds: about a minute
 
 
 def test_wiki_markup_comes_through() -> None:
