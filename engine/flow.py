@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -46,8 +45,8 @@ class Flow:
 
     def xid(self, key: str) -> str:
         """The external id of the record with this source key: the same one for ever, and nobody else's."""
-        parts = "\x1f".join((self.program, self.name, self.source_system, key))
-        return base64.b32encode(blake2b(parts.encode(), digest_size=15).digest()).decode().lower()
+        parts = f"{self.program}\x1f{self.name}\x1f{self.source_system}\x1f{key}"
+        return blake2b(parts.encode(), digest_size=15).hexdigest()
 
     def scope(self, wave_filter: str = "") -> Scope:
         filters = (*self.filters, wave_filter) if wave_filter else self.filters

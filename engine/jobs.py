@@ -35,7 +35,8 @@ class Job:
 
     def exists(self, target: str) -> None:
         """It is there now, under this id, in the version that was read."""
-        self.entry = self.entry._replace(target=target, version=self.record.version)
+        _, bucket, _, _, stamp, wave = self.entry
+        self.entry = Entry(self.key, bucket, target, self.record.version, stamp, wave)
 
     def set_aside(self, cause: str, field: str = "") -> SetAside:
         return SetAside(self.key, cause, field, self.entry.target, self.record.version, self.record.parent)

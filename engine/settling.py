@@ -11,7 +11,7 @@ from engine.context import Context
 from engine.flow import Flow
 from engine.jobs import Job
 from engine.mapping import Mapped
-from engine.model import Bucket, SetAside
+from engine.model import Bucket, Entry, SetAside
 
 
 def fingerprint(context: Context, mapped: Mapped) -> str:
@@ -37,7 +37,8 @@ async def settle(
     ties = flow.ties or {}
     references = []
     for job in written:
-        job.entry = job.entry._replace(bucket=stage, print=fingerprint(context, job.mapped))
+        key, _, target, version, _, wave = job.entry
+        job.entry = Entry(key, stage, target, version, fingerprint(context, job.mapped), wave)
         references += [(job.key, ref.id, ties[ref.id].to_entity, ref.key) for ref in job.mapped.refs if ref.id in ties]
     context.telemetry.count("written", len(written))
     context.telemetry.count("set_aside", len(aside))
