@@ -403,7 +403,7 @@ class Ledger:
 
     async def loose_references(self) -> dict[int, int]:
         """References not tied yet, by wave."""
-        return dict(await self._db.read("SELECT wave, count(*) FROM reference WHERE done = 0 GROUP BY wave"))
+        return dict(await self._db.read("SELECT wave, n FROM loose WHERE n <> 0"))
 
     # ------------------------------------------------------------ holds, runs, events
 
@@ -478,10 +478,6 @@ class Ledger:
         for wave, entity, bucket, n in await self._db.read("SELECT wave, entity, bucket, n FROM tally WHERE n <> 0"):
             sums.setdefault((wave, entity), {})[Bucket(bucket)] = n
         return sums
-
-    async def overlaps(self) -> dict[tuple[int, int], int]:
-        rows = await self._db.read("SELECT wave, entity, count(*) FROM overlap GROUP BY wave, entity")
-        return {(wave, entity): n for wave, entity, n in rows}
 
     async def unanswered(self) -> dict[tuple[int, int], int]:
         """Records in intents that wait for an answer, by (wave, entity)."""

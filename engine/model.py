@@ -17,6 +17,7 @@ class Bucket(IntEnum):
     CONFLICT = 6
     EDITED = 7  # edited at the target by somebody else
     LEFT = 8  # no longer in scope: changed out of it, or deleted at the source; no part of the sum
+    OVERLAP = 9  # in this wave's scope, but another wave moved it; no entry of its own
 
     @property
     def word(self) -> str:

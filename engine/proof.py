@@ -23,21 +23,18 @@ class Sum(NamedTuple):
 
     counted: int
     buckets: dict[Bucket, int]
-    overlap: int
 
     @property
     def accounted(self) -> int:
         """Records of the scope, each in exactly one bucket."""
-        return sum(n for bucket, n in self.buckets.items() if bucket is not Bucket.LEFT) + self.overlap
+        return sum(n for bucket, n in self.buckets.items() if bucket is not Bucket.LEFT)
 
 
 async def add_up(context: Context, flow: Flow, scope: Scope, patience: Patience) -> Sum:
     counted = await patience.ask(flow.source.count, scope)
     await context.ledger.plan(context.wave, {flow.entity: counted})
     tally = await context.ledger.tally()
-    overlaps = await context.ledger.overlaps()
-    slot = (context.wave, flow.entity)
-    return Sum(counted, tally.get(slot, {}), overlaps.get(slot, 0))
+    return Sum(counted, tally.get((context.wave, flow.entity), {}))
 
 
 async def sweep(context: Context, flow: Flow, scope: Scope, copier: Copier, patience: Patience) -> int:

@@ -92,6 +92,10 @@ CREATE TABLE overlap (                 -- in this wave's scope, but moved by an 
     PRIMARY KEY (wave, entity, key)
 ) WITHOUT ROWID;
 
+CREATE TRIGGER overlap_added AFTER INSERT ON overlap BEGIN
+    INSERT INTO tally VALUES (new.wave, new.entity, 9, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
 CREATE TABLE cause (
     id   INTEGER PRIMARY KEY,
     text TEXT NOT NULL UNIQUE
@@ -129,6 +133,17 @@ CREATE TABLE reference (               -- what the second pass has to tie togeth
     PRIMARY KEY (entity, key, name, to_key)
 ) WITHOUT ROWID;
 CREATE INDEX reference_open ON reference (entity, key) WHERE done = 0;
+
+CREATE TABLE loose (                   -- references not tied yet, by wave; kept by triggers
+    wave INTEGER PRIMARY KEY,
+    n    INTEGER NOT NULL
+);
+CREATE TRIGGER reference_added AFTER INSERT ON reference WHEN new.done = 0 BEGIN
+    INSERT INTO loose VALUES (new.wave, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER reference_tied AFTER UPDATE OF done ON reference WHEN old.done = 0 AND new.done = 1 BEGIN
+    UPDATE loose SET n = n - 1 WHERE wave = new.wave;
+END;
 
 CREATE TABLE hold (
     wave   TEXT PRIMARY KEY,           -- '' holds all waves

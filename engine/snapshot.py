@@ -34,7 +34,7 @@ class Snapshots:
     async def take(self) -> Status:
         conductor, ledger = self._conductor, self._ledger
         rows = await ledger.waves()
-        tally, overlaps, planned = await ledger.tally(), await ledger.overlaps(), await ledger.planned()
+        tally, planned = await ledger.tally(), await ledger.planned()
         loose = await ledger.loose_references()
         waves = []
         for wave in conductor.assembly.waves.values():
@@ -45,7 +45,6 @@ class Snapshots:
                     child=flow is not part.flow,
                     buckets=_buckets(
                         tally.get((row.id, flow.entity), {}),
-                        overlaps.get((row.id, flow.entity), 0),
                         planned.get((row.id, flow.entity)),
                     ),
                 )
@@ -120,12 +119,12 @@ def _hold(hold: Hold) -> HoldStatus:
     return HoldStatus(wave=hold.wave, reason=hold.reason, by=hold.by, since=hold.since)
 
 
-def _buckets(counts: dict[Bucket, int], overlap: int, planned: int | None) -> Buckets:
+def _buckets(counts: dict[Bucket, int], planned: int | None) -> Buckets:
     """Children are not counted ahead: what is planned of them is what was seen."""
-    seen = sum(n for bucket, n in counts.items() if bucket is not Bucket.LEFT) + overlap
+    seen = sum(n for bucket, n in counts.items() if bucket is not Bucket.LEFT)
     words = {bucket.word: n for bucket, n in counts.items()}
     known = seen if planned is None else planned
-    return Buckets(planned=known, to_do=max(0, known - seen), overlap=overlap, **words)
+    return Buckets(planned=known, to_do=max(0, known - seen), **words)
 
 
 def _once(total: Buckets) -> Buckets:

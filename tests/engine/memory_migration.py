@@ -80,6 +80,8 @@ class Night:
         for (_, of), counts in (await self.ledger.tally()).items():
             if of == number:
                 for bucket, n in counts.items():
+                    if bucket is Bucket.OVERLAP:
+                        continue  # counted where it moved
                     sums[Bucket(bucket).word] = sums.get(Bucket(bucket).word, 0) + n
         return sums
 
