@@ -354,8 +354,8 @@ class Ledger:
         rows = await self._db.read(
             "SELECT entity.name, aside.key, wave.name, entry.bucket, cause.text, aside.field, "
             "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) "
-            "JOIN cause ON cause.id = aside.cause JOIN entity ON entity.id = aside.entity JOIN wave ON wave.id = aside.wave "
-            "WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
+            "JOIN cause ON cause.id = aside.cause JOIN entity ON entity.id = aside.entity "
+            "JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
             "AND (?3 = '[]' OR aside.key IN (SELECT value FROM json_each(?3))) "
             "ORDER BY cause.text, aside.entity, aside.key LIMIT ?4",
             (wave, cause, orjson.dumps(keys).decode(), limit),

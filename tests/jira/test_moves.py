@@ -118,7 +118,7 @@ def test_a_record_that_somebody_moved_meanwhile_is_brought_on_from_there() -> No
             double.faults.add(Rule("POST .*/transitions", "slow", args={"seconds": 0.5}))
             moving = asyncio.create_task(jira.move("issue", [Move("XID0002", two, "Done", done)]))
             deadline = asyncio.get_running_loop().time() + 10
-            while not double.faults.fired and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            while not double.faults.fired and asyncio.get_running_loop().time() < deadline:
                 await asyncio.sleep(0.01)
             await double.scripted({"op": "status", "issue": two, "to": "On Hold"})
             (outcome,) = await moving
