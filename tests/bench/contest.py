@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.bench import folder
+from tests.bench import folder, ledger
 from tests.bench.doubles import Served, prove_each_once, served
 from tests.bench.engine_process import engine
 from tests.bench.process import BenchError, cpu, end, start
 from tests.bench.runner import command
-from tests.bench.table import spread, table, tenths, whole
+from tests.bench.table import megabytes, spread, table, tenths, whole
 
 SCRIPT = "httpx script"
 OURS = "cutover"
@@ -29,6 +29,8 @@ class Figures(NamedTuple):
     cpu: float
     target_busy: float = 0.0  # the share of the time that the rehearsal Jira worked: near 1, it is the brake
     proven: float = 0.0
+    peak: int = 0  # bytes of memory, of the engine
+    ledger: int = 0  # bytes
 
 
 Contender = Callable[[str, str, int], Figures]
@@ -55,7 +57,7 @@ def _ours(servicenow: str, jira: str, records: int, profile: Path | None = None)
         with engine(migration, command(profile=profile) if profile else (), folder.ENVIRONMENT) as running:
             ran = running.run(records)
             running.stop()
-    return Figures(ran.copied, ran.cpu.total, proven=ran.proven)
+        return Figures(ran.copied, ran.cpu.total, proven=ran.proven, peak=ran.peak, ledger=ledger.size(migration))
 
 
 CONTENDERS: dict[str, Contender] = {
@@ -120,4 +122,6 @@ def show(records: int, latency_ms: float, figures: dict[str, list[Figures]]) -> 
         ["", "records/s", "of httpx", "CPU µs/record", "of httpx", "Jira busy", "proven after s"],
         rows,
     )
+    peak, kept = (median(getattr(one, what) for one in figures[OURS]) for what in ("peak", "ledger"))
+    print(f"{OURS}: peak memory {megabytes(peak)}, ledger {kept / records:.0f} bytes a record")
     print(f"aims for {OURS}: records/s at least 1.30 of the {SCRIPT}, CPU at most 0.70 of it")
