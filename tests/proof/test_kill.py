@@ -1,0 +1,126 @@
+"""Kill -9 at every durable point of the ledger, then run again: every record once, and little of the work twice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.wire import Pause, Resume, Stop
+from tests.proof.night import KILLED, Night, night, until
+from tests.proof.points import durable_points
+from tests.proof.truth import little_to_do_again, movable, proven, rows
+
+# Where a run passes, and which times of many are killed at. Of what comes once, the first time is all there is.
+ON_THE_WAY: dict[str, tuple[int, ...]] = {
+    "meta": (1,),
+    "entity": (1, 3),
+    "add_wave": (1, 2),
+    "approve": (1, 2),
+    "start_run": (1,),
+    "wave_state": (1, 2, 3, 5),
+    "plan": (1, 3),
+    "open_lanes": (1, 2),
+    "open_chunk": (1, 5),
+    "intend": (1, 2, 9),
+    "written": (1, 4),
+    "settle": (1, 2, 7, 12),
+    "close_chunk": (1, 4),
+    "advance": (1, 2),
+    "tied": (1, 2),
+    "overlap": (1, 2),
+    "loaded": (1, 2),
+    "end_run": (1,),
+}
+BY_COMMAND = {"hold", "lift", "note"}
+AFTER_A_KILL = {"drop_intents"}
+
+# One night, killed again and again on its way: what each engine leaves, the next one has to make good.
+COPYING = (
+    "before:meta:1 after:entity:1 before:add_wave:2 after:add_wave:1 after:approve:1 before:start_run:1 "
+    "before:wave_state:1 after:plan:1 before:open_lanes:1 after:open_lanes:1 after:open_chunk:1 before:open_chunk:1 "
+    "before:intend:1 after:intend:1 before:written:1 after:intend:2 after:written:1 before:settle:2 after:settle:2 "
+    "before:close_chunk:1 after:close_chunk:1"
+)
+CLOSING = "after:advance:1 before:tied:1 before:loaded:1 after:overlap:1 after:loaded:1"
+
+full = pytest.mark.skipif(not os.environ.get("CUTOVER_FULL"), reason="every kill by itself takes minutes: make crash")
+
+
+def test_every_durable_point_of_the_ledger_is_killed_at() -> None:
+    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL}
+
+
+@pytest.mark.parametrize("kills", [COPYING, CLOSING], ids=["copying", "closing"])
+def test_a_night_killed_again_and_again_ends_with_every_record_once(tmp_path: Path, kills: str) -> None:
+    with night(tmp_path) as it:
+        for crash_at in kills.split():
+            killed(it, crash_at)
+        proven(it, it.drive())
+
+
+@full
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("point", "time"), [(point, time) for point, times in ON_THE_WAY.items() for time in times])
+def test_a_kill_at_this_point_costs_no_record_and_makes_none_twice(
+    tmp_path: Path, when: str, point: str, time: int
+) -> None:
+    with night(tmp_path) as it:
+        killed(it, f"{when}:{point}:{time}")
+        proven(it, it.drive())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_creates_whose_records_left_the_source_while_nobody_was_there_are_found_and_cleared_up(
+    tmp_path: Path, when: str
+) -> None:
+    with night(tmp_path, waves=[{"wave": "all", "filters": {"incident": ""}, "chunk": 10, "workers": 2}]) as it:
+        killed(it, "before:written:1")
+        until(lambda: it.created() > 0, "what was sent has been applied")
+        orphans = {issue["fields"]["customfield_10050"] for issue in it.jira.issues()}
+        for number in orphans:
+            it.servicenow.write("delete", "incident", sys_id=movable(it)[number]["sys_id"])
+        killed(it, f"{when}:drop_intents:1")
+        status = it.drive()
+        assert status is not None
+        assert status.run_outcome == "done", status.waves
+        assert rows(it, "SELECT count(*) FROM intent") == [(0,)]
+        assert status.total.left == len(orphans), "what was created for nobody is known"
+        numbers = [issue["fields"]["customfield_10050"] for issue in it.jira.issues()]
+        assert len(numbers) == len(set(numbers))
+        assert set(numbers) == {*movable(it), *orphans}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_pause_is_in_force_after_a_kill_if_it_was_durable_and_so_is_its_end(tmp_path: Path, when: str) -> None:
+    durable = when == "after"
+    with night(tmp_path) as it:
+        engine = it.start(f"{when}:hold:1")
+        it.command("/pause", Pause(reason="vendor call", by="ben"))
+        assert engine.wait(10) == KILLED
+        it.start(f"{when}:lift:1")
+        status = it.status()
+        assert status is not None
+        assert [hold.reason for hold in status.holds] == (["vendor call"] if durable else [])
+        if not durable:
+            it.command("/pause", Pause(reason="vendor call", by="ben"))
+        it.command("/resume", Resume(by="ana"))
+        assert it.engine is not None
+        assert it.engine.wait(10) == KILLED
+        it.start(f"{when}:note:1")
+        status = it.status()
+        assert status is not None
+        assert [hold.reason for hold in status.holds] == ([] if durable else ["vendor call"])
+        it.command("/stop", Stop(by="ana"))
+        assert it.engine.wait(10) == KILLED
+        assert rows(it, "SELECT count(*) FROM event WHERE what = 'stop'") == [(int(durable),)]
+
+
+def killed(it: Night, crash_at: str) -> None:
+    """Run into this kill."""
+    status = it.drive(crash_at=crash_at)
+    assert status is None, f"{crash_at} never came: {status.run_outcome}"
+    assert it.engine is not None
+    assert it.engine.returncode == KILLED, it.log[-3000:]
+    little_to_do_again(it)
