@@ -84,6 +84,8 @@ class Conductor:
             if (name in command.waves if command.waves else states[name].state not in LOADED)
         ]
         if not names:
+            # An engine that died after its last wave left a run without an end: this one ends, and says so.
+            await self._ledger.end_run(await self._ledger.start_run([], command.by, ""), "done")
             return Receipt(accepted=True, durable=True, effective=True, message="Every wave is loaded: nothing to run.")
         self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
         for name in names:

@@ -54,10 +54,26 @@ def test_running_again_changes_nothing(tmp_path: Path) -> None:
             before = dict(it.right.calls)
             receipt = await it.conductor.run(Run(by="ana"))
             assert "nothing to run" in receipt.message
+            assert (await it.snapshots.take()).run_outcome == "done"
             status = await it.run("pilot")
             assert status.waves[0].state == "awaiting_sign_off"
             assert it.right.calls["create"] == before["create"]
             assert set(it.copies().values()) == {1}
+
+    go(work)
+
+
+def test_a_run_that_died_after_its_last_wave_ends_well_when_it_is_run_again(tmp_path: Path) -> None:
+    prepared(tmp_path)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run()
+            await it.ledger.start_run(["rest"], "ana", "")  # as a kill leaves it between the last wave and the end
+        async with night(tmp_path) as it:
+            assert (await it.snapshots.take()).run_outcome == "interrupted"
+            await it.conductor.run(Run(by="ana"))
+            assert (await it.snapshots.take()).run_outcome == "done"
 
     go(work)
 
