@@ -14,11 +14,12 @@ import uvicorn
 import uvloop
 
 from connectors.kit.errors import ConnectorError
+from engine import garbage
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
 from engine.conductor import Conductor
 from engine.control import door
-from engine.errors import EngineError
+from engine.errors import EngineError, Occupied
 from engine.ledger import Ledger
 from engine.pacing import Pacing
 from engine.premises import Premises
@@ -26,6 +27,7 @@ from engine.snapshot import Snapshots
 from engine.telemetry import Telemetry
 from engine.trouble import describe, log_discreetly
 from engine.window import Windows
+from engine.wire import BAD_FOLDER, OCCUPIED
 from runbooks.errors import LoadError
 from runbooks.loader import load
 
@@ -53,6 +55,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
             stack.push_async_callback(lambda: conductor.assembly.close())
             await conductor.take_up_holds()
+            stack.enter_context(garbage.collected_seldom(clock))
             last_heard = clock.monotonic()
 
             def heard() -> None:
@@ -87,9 +90,12 @@ def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     try:
         uvloop.run(serve(folder, witness_from=os.environ.get("CUTOVER_CRASH_AT", "")))
+    except Occupied as error:
+        log.error("%s", error)
+        return OCCUPIED
     except (EngineError, LoadError, ConnectorError) as error:
         log.error("%s", error)
-        return 2
+        return BAD_FOLDER
     except Exception as error:  # noqa: BLE001 - the log must never hold the message of an unforeseen error
         log.error("the engine ended by an error of its own: %s", describe(error))
         return 70

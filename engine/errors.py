@@ -11,6 +11,10 @@ class LedgerError(EngineError):
     """The ledger could not be read or written; nothing was acknowledged that is not on disk."""
 
 
+class Occupied(EngineError):
+    """Another engine works on this migration."""
+
+
 class Refused(EngineError):
     """A command makes no sense now; the message says why and what would."""
 

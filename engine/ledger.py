@@ -34,7 +34,6 @@ FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
 SET cause = excluded.cause, field = excluded.field, tries = tries + 1
 """
-_FORGET_ASIDE = "DELETE FROM aside WHERE entity = ?1 AND key IN (SELECT value->>0 FROM json_each(?2))"
 
 
 class WaveRow(NamedTuple):
@@ -283,10 +282,7 @@ class Ledger:
         set_aside = list(aside)
         statements: list[Statement] = []
         if rows:
-            packed = orjson.dumps(rows).decode()
-            statements.append((_UPSERT_ENTRIES, (entity, wave, packed)))
-            if point == "settle":
-                statements.append((_FORGET_ASIDE, (entity, packed)))
+            statements.append((_UPSERT_ENTRIES, (entity, wave, orjson.dumps(rows).decode())))
         if set_aside:
             kept = orjson.dumps([(s.key, int(bucket), s.target, s.version, "") for s in set_aside]).decode()
             causes = orjson.dumps([(s.key, s.cause, s.field, s.parent) for s in set_aside]).decode()
@@ -355,7 +351,8 @@ class Ledger:
             "SELECT entity.name, aside.key, wave.name, entry.bucket, cause.text, aside.field, "
             "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) "
             "JOIN cause ON cause.id = aside.cause JOIN entity ON entity.id = aside.entity "
-            "JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
+            "JOIN wave ON wave.id = aside.wave "
+            "WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
             "AND (?3 = '[]' OR aside.key IN (SELECT value FROM json_each(?3))) "
             "ORDER BY cause.text, aside.entity, aside.key LIMIT ?4",
             (wave, cause, orjson.dumps(keys).decode(), limit),

@@ -56,6 +56,7 @@ class SystemPacer:
         self.most = max(1, int(limits.get("concurrency", 8)))
         self.live_share = _share(limits.get("live_share", 0))
         self.width = float(min(self.most, 4))
+        self._starting = True  # doubling each round until the first sign of trouble
         self._running = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._blocked: dict[str, tuple[float, str]] = {}  # scope -> (until, reason)
@@ -171,6 +172,7 @@ class SystemPacer:
             if now - self._shrunk > 1.0:  # one bad moment answers many calls at once: shrink once for it
                 self._shrunk = now
                 self.width = max(1.0, self.width * 0.7)
+            self._starting = False
             self._round.clear()
             return
         self._round.append(answer.latency)
@@ -180,7 +182,9 @@ class SystemPacer:
         weight = min(1.0, len(self._round) / _LONG * 2) if self._long else 1.0
         self._long += (short - self._long) * weight
         gradient = max(0.5, min(1.0, _TOLERANCE * self._long / max(short, 1e-6)))
-        self.width = max(1.0, min(float(self.most), 0.8 * self.width + 0.2 * (self.width * gradient + _QUEUE)))
+        self._starting = self._starting and gradient == 1.0 and self.width < self.most
+        grown = self.width * 2 if self._starting else 0.8 * self.width + 0.2 * (self.width * gradient + _QUEUE)
+        self.width = max(1.0, min(float(self.most), grown))
         self._round.clear()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.clock import Clock
 from engine.database import Witness
-from engine.errors import EngineError
+from engine.errors import EngineError, Occupied
 from engine.wire import LEDGER, LOCK, SOCKET, STATE_FOLDER
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
@@ -33,13 +33,13 @@ class Premises:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process. Raises EngineError when another engine has it."""
+        """Hold the folder for this process. Raises Occupied when another engine has it."""
         with (self.folder / LOCK).open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 lock.seek(0)
-                raise EngineError(
+                raise Occupied(
                     f"Another engine (process {lock.read().strip() or 'unknown'}) works on this migration. "
                     "Look at it: cutover status. End it: cutover stop"
                 ) from error

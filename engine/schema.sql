@@ -80,6 +80,7 @@ CREATE TRIGGER entry_moved AFTER UPDATE OF wave, bucket ON entry
 WHEN old.bucket <> new.bucket OR old.wave <> new.wave BEGIN
     UPDATE tally SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND bucket = old.bucket;
     INSERT INTO tally VALUES (new.wave, new.entity, new.bucket, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+    DELETE FROM aside WHERE new.bucket = 1 AND entity = new.entity AND key = new.key;
 END;
 CREATE TRIGGER entry_gone AFTER DELETE ON entry BEGIN
     UPDATE tally SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND bucket = old.bucket;

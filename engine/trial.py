@@ -6,7 +6,7 @@ from connectors.kit.contract import Record, Scope
 from engine.assembly import Assembly
 from engine.errors import Refused
 from engine.flow import Flow
-from engine.mapping import Mapped
+from engine.mapping import Absent, Mapped, Traced
 from engine.people import People
 from engine.wire import TracedField, Trial
 
@@ -35,14 +35,24 @@ async def _find(flow: Flow, word: str) -> Record | None:
 async def _try(flow: Flow, record: Record) -> Trial:
     people = await People().known(flow, [record])
     mapped = flow.mapper.map([record], people)[0]
-    fields = [
-        TracedField(field=step.field, rule=step.rule, sources=list(step.sources), where=step.where, value=step.value)
-        for step in flow.mapper.trace(record, people)
-    ]
-    refused = "" if isinstance(mapped, Mapped) else f"{mapped.field}: {mapped.cause}"
+    fields = [_traced(step) for step in flow.mapper.trace(record, people)]
+    refused = "" if isinstance(mapped, Mapped) else mapped.cause
     target = dict(mapped.fields) if isinstance(mapped, Mapped) else {}
     if isinstance(mapped, Mapped) and mapped.status:
         target["(status)"] = mapped.status
     return Trial(
         entity=flow.name, key=record.key, source=dict(record.fields), target=target, refused=refused, fields=fields
+    )
+
+
+def _traced(step: Traced) -> TracedField:
+    left_out = isinstance(step.value, Absent)
+    return TracedField(
+        field=step.field,
+        rule=step.rule,
+        sources=list(step.sources),
+        where=step.where,
+        value=None if left_out else step.value,
+        left_out=left_out and not step.refusal,
+        refusal=step.refusal,
     )

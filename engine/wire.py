@@ -13,6 +13,8 @@ SOCKET = "engine.sock"
 LOCK = "engine.lock"
 LOG = "engine.log"
 LEDGER = "ledger.db"
+BAD_FOLDER, OCCUPIED = 2, 3
+"""Exit codes of an engine that cannot start: as the folder is; because another engine has it."""
 
 
 class _Wire(BaseModel):
@@ -248,7 +250,9 @@ class TracedField(_Wire):
     rule: str
     sources: list[str]
     where: str
-    value: object
+    value: object  # None when it is left out or refused
+    left_out: bool = False
+    refusal: str = ""  # why this rule does not take the record
 
 
 class Trial(_Wire):

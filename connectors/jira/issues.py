@@ -57,7 +57,9 @@ class Issues:
     async def _new(self, write: Write) -> dict[str, Any]:
         fields = dict(write.fields)
         project, issuetype = fields.pop("project", None), fields.pop("issuetype", None)
-        screen = await self._meta.create_screen(project, issuetype, fields)
+        screen = self._meta.screen_at_hand(project, issuetype, fields)
+        if screen is None:
+            screen = await self._meta.create_screen(project, issuetype, fields)
         shaped = screen.shape(fields)
         shaped["project"] = screen.project
         shaped["issuetype"] = {"id": screen.issuetype}

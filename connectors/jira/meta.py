@@ -31,11 +31,20 @@ class Meta:
         self._create: dict[tuple[str, str], tuple[float, CreateScreen | Misfit]] = {}
         self._edit: dict[tuple[str, str], tuple[float, Screen]] = {}
         self._keys: dict[str, str] = {}
+        self._at_hand: dict[tuple[str, str], CreateScreen] = {}  # as payloads name them: nothing left to look up
 
     def forget(self) -> None:
         """A screen has changed: the next call reads anew."""
         self._create.clear()
         self._edit.clear()
+        self._at_hand.clear()
+
+    def screen_at_hand(self, project: Any, issuetype: Any, fields: Mapping[str, Any]) -> CreateScreen | None:
+        """The create screen, when it is known and takes these fields: the way of nearly every record."""
+        if type(project) is not str or type(issuetype) is not str:
+            return None
+        screen = self._at_hand.get((project, issuetype))
+        return screen if screen is not None and fields.keys() <= screen.slots.keys() else None
 
     async def create_screen(self, project: Any, issuetype: Any, fields: Mapping[str, Any]) -> CreateScreen:
         """Misfit when Jira has no such project or type for us."""
@@ -51,6 +60,8 @@ class Meta:
             known = self._create[key]
         if isinstance(known[1], Misfit):
             raise known[1]
+        if isinstance(project, str) and isinstance(issuetype, str):
+            self._at_hand[project, issuetype] = known[1]
         return known[1]
 
     async def edit_screen(self, issue: Fields, fields: Mapping[str, Any]) -> Screen:
@@ -132,6 +143,8 @@ class Meta:
 
 def word(value: Any) -> str:
     """What names a project or type in a payload: its id, key or name."""
+    if type(value) is str:  # asked first: a Mapping is slow to tell
+        return value
     if isinstance(value, Mapping):
         value = value.get("id") or value.get("key") or value.get("name")
     return "" if value is None else str(value)

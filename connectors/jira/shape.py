@@ -155,7 +155,7 @@ def _moment(value: Any) -> Any:
 
 def _keyed(value: Any) -> Any:
     """A project, a parent issue: ids are digits, keys are not."""
-    if isinstance(value, Mapping):
+    if not isinstance(value, str) and isinstance(value, Mapping):
         return value
     text = _string(value)
     return {"id": text} if text.isdigit() else {"key": text}
@@ -163,6 +163,8 @@ def _keyed(value: Any) -> Any:
 
 def _under(name: str) -> Shaper:
     def shape(value: Any) -> Any:
+        if type(value) is str:  # asked first: a Mapping is slow to tell
+            return {name: value}
         return value if isinstance(value, Mapping) else {name: _string(value)}
 
     return shape

@@ -17,7 +17,7 @@ from connectors.jira import fetch
 from connectors.jira.client import Client
 from connectors.jira.issues import label_of
 from connectors.jira.jql import among, quote
-from connectors.jira.meta import Meta
+from connectors.jira.meta import Meta, word
 from connectors.kit.contract import Doubt, Fields, Write, Written
 
 WITHOUT_MARK = 1_000  # numbers looked at below the highest one, for a doubt that has no mark
@@ -40,7 +40,8 @@ class Walk:
 
     async def mark(self, writes: Sequence[Write]) -> str:
         """`{"DESK": 120}`: the highest number known in every project that the writes go to."""
-        projects = {await self._meta.project_key(write.fields.get("project")) for write in writes} - {""}
+        named = {word(write.fields.get("project")) for write in writes}
+        projects = {await self._meta.project_key(name) for name in named} - {""}
         for project in sorted(projects):
             if project not in self._top:
                 async with self._looking:
