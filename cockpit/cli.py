@@ -9,17 +9,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
-from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
 
+from cockpit import codes, terminal
 from cockpit import demo as demonstration
 from cockpit import format as words
-from cockpit.client import Client, NoEngine, Refusal
+from cockpit.client import BadFolder, Client, NoEngine, Refusal
+from cockpit.follow import follow
+from cockpit.follow import watch as watch_status
+from cockpit.rehearsal import NotReady
+from cockpit.terminal import near, say, say_json, typed
+from cockpit.trial import trial_lines
 from engine.wire import (
     CheckReport,
     Events,
@@ -37,17 +40,21 @@ from engine.wire import (
 )
 from runbooks.errors import InitError, LoadError
 from runbooks.library import init as write_template
+from runbooks.library import templates
 from runbooks.loader import load
+from runbooks.schema import KINDS
 from runbooks.schema import schema as json_schema
 
-DONE, FAILED, USAGE, NO_ENGINE, NEEDS_HUMAN = 0, 1, 2, 3, 4
-"""Exit codes, as docs/exit-codes.md explains them."""
+_NOT_UNDERSTOOD = 422
+_ENDS_WITHIN = 40.0  # seconds
 
 app = typer.Typer(
     name="cutover",
-    help="Move records between systems in waves; lose nothing; keep the way back open.",
-    no_args_is_help=True,
+    epilog="Start here: cutover demo. Exit codes: 0 done, 1 failed or refused, 2 usage or folder, 3 no engine, "
+    "4 a person is needed.",
+    invoke_without_command=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -56,200 +63,200 @@ map_app = typer.Typer(help="The mapping of fields.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(map_app, name="map")
 
+
+@app.callback()
+def cutover(context: typer.Context) -> None:
+    """Move records between systems in waves; lose nothing; keep the way back open."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
 Folder = Annotated[Path, typer.Option("--dir", "-C", help="The migration folder.", show_default="here")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts: one document, stable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 WaveName = Annotated[str, typer.Option("--wave", help="Only this wave.", show_default="all")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and return.")]
 HERE = Path()
 
 
 # ---------------------------------------------------------------- a migration folder
 
 
-@app.command()
+@app.command(epilog="Example: cutover init servicenow-to-jira my-migration")
 def init(
-    template: Annotated[str, typer.Argument(help="Which one: servicenow-to-jira.")],
+    template: Annotated[str, typer.Argument(help=f"Which one: {', '.join(templates())}.")],
     folder: Annotated[Path, typer.Argument(help="Where to write it: a new folder.")],
 ) -> None:
     """Write a commented migration folder that runs as it is."""
     for path in write_template(template, folder):
-        typer.echo(path)
-    typer.echo(f"Next: cutover check --dir {folder}")
+        say(str(path))
+    say(f"Next: read {folder / 'README.md'}, then type: {typed(folder)('check')}")
 
 
-@app.command()
-def schema(kind: Annotated[str, typer.Argument(help="migration or playbook.")] = "migration") -> None:
+@app.command(epilog="Example: cutover schema playbook > playbook.schema.json")
+def schema(kind: Annotated[str, typer.Argument(help=f"Which file: {' or '.join(KINDS)}.")] = "migration") -> None:
     """Print the JSON Schema of a file, for editors."""
-    typer.echo(orjson.dumps(json_schema(kind), option=orjson.OPT_INDENT_2))
+    if kind not in KINDS:
+        raise typer.BadParameter(f"there is no schema of '{kind}'; expected {' or '.join(KINDS)}")
+    say(orjson.dumps(json_schema(kind), option=orjson.OPT_INDENT_2).decode())
 
 
-@app.command()
+@app.command(epilog="Example: cutover lint -C my-migration")
 def lint(folder: Folder = HERE) -> None:
-    """Read the folder and say all that is wrong with it, offline."""
-    migration = load(folder.resolve())
+    """Say all that is wrong with the folder's files, offline."""
+    migration = load(_checked(folder))
     for warning in migration.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        terminal.complain(f"warning: {_shorter(str(warning))}")
     versions = ", ".join(f"{book.playbook} {book.version}" for book in migration.playbooks)
-    typer.echo(f"{migration.name}: fine. Playbooks: {versions}")
+    say(f"{migration.name}: fine. Playbooks: {versions}")
 
 
 # ---------------------------------------------------------------- waves
 
 
-@app.command()
+@app.command(epilog="Example: cutover check --canaries 0")
 def check(
     folder: Folder = HERE,
     as_json: Json = False,
-    canaries: Annotated[int, typer.Option(help="Canaries to measure settle horizons with; 0: none.")] = 3,
+    canaries: Annotated[
+        int, typer.Option(min=0, max=20, help="Records to create, search for and delete at the target; 0: write none.")
+    ] = 3,
 ) -> None:
-    """Would it work tonight? Reach, credentials, permissions, schema, settle horizons."""
+    """Would it work tonight? It writes canaries only.
+
+    Reach, credentials, permissions for each operation, schema, and settle horizons measured with canaries.
+    """
     report = _engine(folder).post("/check", CheckReport, timeout=900.0, canaries=canaries)
-    if as_json:
-        _print_json(report)
-    else:
-        for line in report.lines:
-            typer.echo(f"{'✔' if line.ok else '✘'} {line.system}: {line.subject}: {line.detail}")
-            if line.hint and not line.ok:
-                typer.echo(f"    → {line.hint}")
-        typer.echo("Everything is in place." if report.ok else "Not ready: see the lines with ✘.")
-    raise typer.Exit(DONE if report.ok else FAILED)
+    say_json(report) if as_json else say(*words.check_lines(report))
+    raise typer.Exit(codes.DONE if report.ok else codes.FAILED)
 
 
-@app.command()
+@app.command(epilog="Example: cutover plan --json")
 def plan(folder: Folder = HERE, as_json: Json = False) -> None:
-    """What each wave would move, in which order, and how long it may take."""
+    """What each wave would move, in which order, in which time."""
     planned = _engine(folder).get("/plan", Plan)
-    _print_json(planned) if as_json else _print_lines(words.plan_lines(planned))
+    say_json(planned) if as_json else say(*words.plan_lines(planned))
 
 
-@app.command()
+@app.command(epilog="Example: cutover run --wave pilot. Ctrl-C leaves the view (exit 130), never the run.")
 def run(
     folder: Folder = HERE,
-    wave: Annotated[list[str] | None, typer.Option("--wave", help="Only these waves, in order.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and return.")] = False,
+    wave: Annotated[
+        list[str] | None, typer.Option("--wave", metavar="NAME", help="Only this wave; may be repeated.")
+    ] = None,
+    detach: Detach = False,
 ) -> None:
-    """Run the waves that are not loaded yet, from wherever they stand. The engine outlives this terminal."""
+    """Run the waves that are not loaded, from wherever they stand.
+
+    The engine is a process of its own: it outlives this command and its terminal.
+    """
     client = _engine(folder)
-    receipt = client.post("/run", Receipt, Run(waves=wave or [], by=_who()))
-    typer.echo(receipt.message)
-    if detach:
-        typer.echo("Watch it: cutover status --watch")
-        return
-    raise typer.Exit(_follow(client))
+    say(client.post("/run", Receipt, Run(waves=wave or [], by=_who())).message)
+    _follow_unless(detach, client)
 
 
-@app.command()
+@app.command(epilog="Example: cutover status --json --watch | jq .total.synced")
 def status(
     folder: Folder = HERE,
     as_json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Print it again every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until Ctrl-C; with --json, one document a line.")
+    ] = False,
 ) -> None:
     """Where everything stands."""
     client = _engine(folder)
-    while True:
-        snapshot = client.get("/status", Status)
-        _print_json(snapshot) if as_json else _print_lines(words.status_lines(snapshot))
-        if not watch:
-            break
-        sys.stdout.flush()
-        time.sleep(2)
+    if watch:
+        watch_status(client, as_json=as_json)
+        return
+    snapshot = client.get("/status", Status)
+    say_json(snapshot) if as_json else say(*words.status_lines(snapshot, typed(client.folder)))
 
 
-@app.command()
+@app.command(epilog='Example: cutover pause --wave emea --reason "the vendor is on the phone"')
 def pause(
     reason: Annotated[str, typer.Option(help="Why: others will read it.")],
     folder: Folder = HERE,
     wave: WaveName = "",
 ) -> None:
     """Hold a wave, or all. It stays held until somebody resumes it, whatever happens to the engine."""
-    _command(folder, "/pause", Pause(wave=wave, reason=reason, by=_who()))
+    if not reason.strip():
+        raise typer.BadParameter("say why in a few words: others will read it", param_hint="--reason")
+    client = _engine(folder)
+    say(client.post("/pause", Receipt, Pause(wave=wave, reason=reason, by=_who())).message)
+    say(f"Go on: {typed(client.folder)('resume --wave ' + wave if wave else 'resume')}")
 
 
-@app.command()
+@app.command(epilog="Example: cutover resume --wave emea")
 def resume(folder: Folder = HERE, wave: WaveName = "") -> None:
     """Lift the hold of a wave, or all holds."""
-    _command(folder, "/resume", Resume(wave=wave, by=_who()))
+    client = _engine(folder)
+    say(client.post("/resume", Receipt, Resume(wave=wave, by=_who())).message)
+    if not client.get("/status", Status).run:
+        say(f"No run goes on. Start one: {typed(client.folder)('run')}")
 
 
-@app.command()
+@app.command(epilog="Example: cutover stop")
 def stop(folder: Folder = HERE) -> None:
     """End the engine at the next safe point. `cutover run` goes on from there."""
-    client = Client(folder.resolve())
+    client = Client(_checked(folder))
     if not client.answers():
-        typer.echo("No engine runs here.")
+        say("No engine runs here.")
         return
-    typer.echo(client.post("/stop", Receipt, Stop(by=_who())).message)
-    deadline = time.monotonic() + 40
-    while client.answers() and time.monotonic() < deadline:
+    say(client.post("/stop", Receipt, Stop(by=_who())).message)
+    deadline = time.monotonic() + _ENDS_WITHIN
+    while client.answers():
+        if time.monotonic() > deadline:
+            raise NoEngine(f"The engine has not ended within {_ENDS_WITHIN:.0f} s. Its log: {client.log}")
         time.sleep(0.1)
+    say("It has ended.")
 
 
-@app.command()
+@app.command(epilog="Example: cutover log | tail")
 def log(folder: Folder = HERE, as_json: Json = False) -> None:
     """The audit trail: who did what, when."""
     events = _engine(folder).get("/events", Events)
-    if as_json:
-        _print_json(events)
-        return
-    for event in events.events:
-        typer.echo(f"{event.at}  {event.by:<16} {event.what} {event.wave} {event.detail}".rstrip())
+    say_json(events) if as_json else say(*words.event_lines(events))
 
 
 # ---------------------------------------------------------------- what was set aside
 
 
-@quarantine_app.command("list")
+@quarantine_app.command("list", epilog="Example: cutover quarantine list --json")
 def quarantine_list(folder: Folder = HERE, as_json: Json = False) -> None:
-    """Causes, largest first."""
-    held = _engine(folder).get("/quarantine", Quarantine)
-    if as_json:
-        _print_json(held)
-        return
-    if not held.groups:
-        typer.echo("Nothing is set aside.")
-        return
-    table = Table("records", "what", "wave", "field", "cause", box=None)
-    for group in held.groups:
-        table.add_row(words.count(group.records), group.bucket, group.wave, group.field, group.cause)
-    Console().print(table)
-    typer.echo("One record: cutover quarantine show KEY.  After a fix: cutover quarantine retry [--cause TEXT]")
+    """Causes, largest first, with keys to look at."""
+    client = _engine(folder)
+    held = client.get("/quarantine", Quarantine)
+    say_json(held) if as_json else say(*words.cause_lines(held, typed(client.folder)))
 
 
-@quarantine_app.command("show")
+@quarantine_app.command("show", epilog="Example: cutover quarantine show 9d385017c611228701d22104cc95c371")
 def quarantine_show(
     key: Annotated[str, typer.Argument(help="The record's key at the source.")],
     folder: Folder = HERE,
     as_json: Json = False,
 ) -> None:
     """One record's story."""
-    held = _engine(folder).get("/quarantine", Quarantine, key=key)
-    if as_json:
-        _print_json(held)
-        return
+    client = _engine(folder)
+    held = client.get("/quarantine", Quarantine, key=key)
     if not held.records:
-        raise Refusal(f"{key} is not set aside. Keys are the source's own: cutover quarantine list --json", 404)
-    for record in held.records:
-        typer.echo(f"{record.entity} {record.key} (wave {record.wave}): {record.bucket} since {record.since}")
-        typer.echo(f"  {record.field + ': ' if record.field else ''}{record.cause}")
-        typer.echo(f"  tried {record.tries} times; at the target: {record.target or 'not there'}")
+        raise Refusal(f"{key} is not set aside. What is: {typed(client.folder)('quarantine list')}", 404)
+    say_json(held) if as_json else say(*words.aside_lines(held))
 
 
-@quarantine_app.command("retry")
+@quarantine_app.command("retry", epilog='Example: cutover quarantine retry --cause "priority: value not in the map"')
 def quarantine_retry(
     folder: Folder = HERE,
     wave: WaveName = "",
     cause: Annotated[str, typer.Option(help="Only this cause, as the list shows it.")] = "",
-    key: Annotated[list[str] | None, typer.Option(help="Only these records.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and return.")] = False,
+    key: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Only this record; may be repeated.")] = None,
+    detach: Detach = False,
 ) -> None:
-    """Take up records again, with the mapping that stands in the folder now."""
+    """Take up records again, with the mapping of now."""
     client = _engine(folder)
-    receipt = client.post("/retry", Receipt, Retry(wave=wave, cause=cause, keys=key or [], by=_who()))
-    typer.echo(receipt.message)
-    if not detach:
-        raise typer.Exit(_follow(client))
+    say(client.post("/retry", Receipt, Retry(wave=wave, cause=cause, keys=key or [], by=_who())).message)
+    _follow_unless(detach, client)
 
 
-@app.command()
+@app.command(epilog="Example: cutover resolve 9d385017c611228701d22104cc95c371 --created 10042")
 def resolve(
     key: Annotated[str, typer.Argument(help="The record's key at the source.")],
     created: Annotated[str, typer.Option(help="It exists at the target, under this id.")] = "",
@@ -259,109 +266,92 @@ def resolve(
     """A person's word about a record in doubt."""
     if bool(created) == absent:
         raise typer.BadParameter("say either --created ID or --absent")
-    _command(folder, "/resolve", Resolve(key=key, target=created, by=_who()))
+    say(_engine(folder).post("/resolve", Receipt, Resolve(key=key, target=created, by=_who())).message)
 
 
 # ---------------------------------------------------------------- mapping
 
 
-@map_app.command("try")
+@map_app.command("try", epilog="Example: cutover map try --record INC0010001")
 def map_try(
     record: Annotated[str, typer.Option(help="A key, or a number people know it by.")],
     entity: Annotated[str, typer.Option(help="Which entity; needed when several have such a record.")] = "",
     folder: Folder = HERE,
     as_json: Json = False,
 ) -> None:
-    """Show one record, what would be sent, and which rule made each field. Nothing is sent."""
+    """Show one record, what would be sent, and which rule makes each field. Nothing is sent."""
     trial = _engine(folder).get("/map", Trial, record=record, entity=entity)
     if as_json:
-        _print_json(trial)
-        return
-    console = Console()
-    source = Table("source field", "value", box=None, title=f"{trial.entity} {trial.key}", title_justify="left")
-    for name, value in sorted(trial.source.items()):
-        source.add_row(name, _short(value))
-    console.print(source)
-    made = Table("target field", "value", "from", "rule", "where", box=None)
-    for field in trial.fields:
-        made.add_row(field.field, _short(field.value), ", ".join(field.sources), field.rule, field.where)
-    console.print(made)
-    if trial.refused:
-        typer.echo(f"It would be quarantined: {trial.refused}")
+        say_json(trial)
+    else:
+        say(*(_shorter(line) for line in trial_lines(trial, terminal.size()[0])))
+    raise typer.Exit(codes.FAILED if trial.refused else codes.DONE)
 
 
 # ---------------------------------------------------------------- rehearsal
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    add_help_option=False,  # --help is the rehearsal systems' own
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
 def rehearse(context: typer.Context) -> None:
-    """Run doubles of ServiceNow and Jira on this machine; `cutover rehearse --help` tells their options."""
-    arguments = context.args or ["--servicenow", "8801", "--jira", "8802"]
+    """Run doubles of ServiceNow and Jira on this machine.
+
+    On ports 8801 and 8802 unless told otherwise.
+    """
+    arguments = list(context.args)
+    named = any(argument.split("=")[0] in ("--servicenow", "--jira", "-h", "--help") for argument in arguments)
+    if not named:
+        arguments = ["--servicenow", "8801", "--jira", "8802", *arguments]
     os.execv(sys.executable, [sys.executable, "-m", "connectors.rehearsal.serve", *arguments])
 
 
-@app.command()
+@app.command(epilog="Example: cutover demo. Kill anything of it with -9, and type it again.")
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demonstration lives.")] = Path("demo"),
     reset: Annotated[bool, typer.Option("--reset", help="End and forget it.")] = False,
+    records: Annotated[int, typer.Option(min=1, help="Incidents, at its first start.")] = demonstration.RECORDS,
+    servicenow: Annotated[int, typer.Option(help="Port; 0: any.", show_default="8801, or a free one")] = -1,
+    jira: Annotated[int, typer.Option(help="Port; 0: any.", show_default="8802, or a free one")] = -1,
 ) -> None:
     """Move three waves between rehearsal systems. Kill it, and type it again."""
-    folder = folder.resolve()
+    ports = {name: port for name, port in (("servicenow", servicenow), ("jira", jira)) if port >= 0}
+    it = demonstration.Demo(folder.resolve(), records, ports)
     if reset:
-        demonstration.reset(folder)
+        it.reset()
+        say(f"{near(it.folder)} and all of its processes are gone.")
         return
-    demonstration.prepare(folder, typer.echo)
-    client = _engine(folder)
-    typer.echo(client.post("/run", Receipt, Run(by=_who())).message)
-    code = _follow(client)
-    if code == DONE:
-        typer.echo(demonstration.prove(folder))
-    raise typer.Exit(code)
+    raise typer.Exit(it.run(_who()))
 
 
 # ---------------------------------------------------------------- inside
 
 
+def _checked(folder: Path) -> Path:
+    folder = folder.resolve()
+    if not (folder / "migration.yaml").is_file():
+        raise BadFolder(
+            f"There is no migration.yaml in {folder}. Write one: cutover init {templates()[0]} DIR. "
+            "Or name its folder: -C DIR"
+        )
+    return folder
+
+
 def _engine(folder: Path) -> Client:
     """The engine of this folder, started if need be. What is wrong with the folder is told before anything starts."""
-    folder = folder.resolve()
+    folder = _checked(folder)
     load(folder)
     client = Client(folder)
     client.start()
     return client
 
 
-def _command(folder: Path, path: str, command: BaseModel) -> None:
-    receipt = _engine(folder).post(path, Receipt, command)
-    typer.echo(receipt.message)
-
-
-def _follow(client: Client) -> int:
-    """Print progress until the run ends. Ctrl-C leaves the engine running."""
-    last = ""
-    try:
-        while True:
-            snapshot = client.get("/status", Status)
-            if not snapshot.run:
-                break
-            line = words.progress_line(snapshot)
-            if line[10:] != last[10:]:
-                typer.echo(line)
-                last = line
-            time.sleep(1.0 if sys.stdout.isatty() else 2.0)
-    except KeyboardInterrupt:
-        typer.echo(
-            "\nThe engine runs on. Watch it: cutover status --watch. Hold it: cutover pause. End it: cutover stop"
-        )
-        return DONE
-    _print_lines(words.status_lines(snapshot))
-    return _exit_code(snapshot)
-
-
-def _exit_code(snapshot: Status) -> int:
-    if snapshot.run_outcome == "done":
-        return DONE
-    return NEEDS_HUMAN if snapshot.run_outcome.startswith("needs_human") else FAILED
+def _follow_unless(detach: bool, client: Client) -> None:
+    if detach:
+        say(f"Watch it: {typed(client.folder)('status --watch')}")
+        return
+    raise typer.Exit(follow(client))
 
 
 def _who() -> str:
@@ -369,35 +359,30 @@ def _who() -> str:
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 
 
-def _print_json(model: BaseModel) -> None:
-    typer.echo(model.model_dump_json(indent=2))
-
-
-def _print_lines(lines: list[str]) -> None:
-    for line in lines:
-        typer.echo(line)
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return text if len(text) <= 120 else text[:117] + "…"
+def _shorter(text: str) -> str:
+    """Paths below this folder, as a person here would type them."""
+    return text.replace(f"{Path.cwd()}{os.sep}", "")
 
 
 def _telling(work: Callable[[], None]) -> int:
     """Run a verb; say what went wrong in words, with the exit code for it."""
     try:
         work()
-    except (LoadError, InitError) as error:
-        typer.echo(str(error), err=True)
-        return USAGE
+    except (LoadError, InitError, BadFolder) as error:
+        terminal.complain(_shorter(str(error)))
+        return codes.USAGE
     except Refusal as error:
-        typer.echo(str(error), err=True)
-        return FAILED
+        terminal.complain(_shorter(str(error)))
+        return codes.USAGE if error.status == _NOT_UNDERSTOOD else codes.FAILED
+    except NotReady as error:
+        terminal.complain(_shorter(str(error)))
+        return codes.FAILED
     except NoEngine as error:
-        typer.echo(str(error), err=True)
-        return NO_ENGINE
-    return DONE
+        terminal.complain(_shorter(str(error)))
+        return codes.NO_ENGINE
+    return codes.DONE
 
 
 def main() -> None:
+    terminal.prepare()
     sys.exit(_telling(app))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,18 +13,25 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from engine.wire import LOG, SOCKET, STATE_FOLDER, Problem
+from engine.wire import BAD_FOLDER, LOG, OCCUPIED, SOCKET, STATE_FOLDER, Problem
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
-_STARTS_WITHIN = 20.0  # seconds
+_STARTS_WITHIN = 30.0  # seconds
+_LAST_LINES = 5
+_LAST_BYTES = 8_000
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR [\w.]+: ")
 
 
 class NoEngine(Exception):
-    """No engine answers on this migration."""
+    """No engine answers on this migration. The message says what is known of it."""
+
+
+class BadFolder(Exception):
+    """The folder cannot be used as it is; the message says what to change."""
 
 
 class Refusal(Exception):
@@ -52,14 +60,56 @@ class Client:
         return self._ask("POST", path, reply, params=params, content=body, timeout=timeout)
 
     def start(self) -> None:
-        """Start an engine as a process of its own, which outlives this one and its terminal, unless one is there."""
+        """Start an engine as a process of its own, which outlives this one and its terminal, unless one is there.
+
+        Raises BadFolder when the engine cannot work with this folder, NoEngine when it does not start.
+        """
         if self.answers():
             return
-        self.state.mkdir(mode=0o700, exist_ok=True)
-        # Not `open`: others must not read it, whatever the umask.
-        with open(os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:  # noqa: PTH123
-            begins = log.tell()
-            process = subprocess.Popen(
+        begins, process = self._spawn()
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while not self.answers():
+            code = process.poll()
+            if code == BAD_FOLDER:
+                raise BadFolder(_STAMP.sub("", self._said_since(begins)))
+            # Occupied: somebody else's engine is starting at this moment, and will answer.
+            if code not in (None, OCCUPIED) or time.monotonic() > deadline:
+                words = self._said_since(begins) or "(nothing)"
+                raise NoEngine(f"The engine did not start. It said:\n{words}\nIts log: {self.log}")
+            time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether an engine is there. One that is too busy to answer at once is there too."""
+        try:
+            with self._open(2.0) as http:
+                http.get("/status")
+        except httpx.TimeoutException:
+            return True
+        except (NoEngine, httpx.HTTPError):
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """The last lines of the engine's log."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - _LAST_BYTES))
+                return "\n".join(log.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
+        except OSError:
+            return ""
+
+    # ------------------------------------------------------------ inside
+
+    def _spawn(self) -> tuple[int, subprocess.Popen[bytes]]:
+        """Where its words will begin in the log, and the process."""
+        try:
+            self.state.mkdir(mode=0o700, exist_ok=True)
+            # Not `open`: others must not read it, whatever the umask.
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise BadFolder(f"{error.filename}: {error.strerror}. The engine keeps its ledger there.") from error
+        with os.fdopen(descriptor, "ab") as log:
+            return log.tell(), subprocess.Popen(
                 [sys.executable, "-m", "engine", os.fspath(self.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -67,36 +117,27 @@ class Client:
                 start_new_session=True,
                 cwd="/",
             )
-        deadline = time.monotonic() + _STARTS_WITHIN
-        while time.monotonic() < deadline:
-            if self.answers():
-                return
-            if process.poll() is not None:
-                break
-            time.sleep(0.05)
-        if not self.answers():
-            raise NoEngine(self._last_words(begins))
-
-    def answers(self) -> bool:
-        """Whether an engine is there."""
-        try:
-            with self._open(2.0) as http:
-                http.get("/status")
-        except (NoEngine, httpx.HTTPError):
-            return False
-        return True
-
-    # ------------------------------------------------------------ inside
 
     def _ask(self, method: str, path: str, reply: type[Reply], timeout: float = 60.0, **request: object) -> Reply:
         try:
             with self._open(timeout) as http:
                 response = http.request(method, path, **request)  # type: ignore[arg-type]
+        except httpx.TimeoutException as error:
+            raise NoEngine(
+                f"The engine is there, but has not answered for {timeout:.0f} s. Its log: {self.log}"
+            ) from error
         except httpx.HTTPError as error:
-            raise NoEngine(f"The engine does not answer ({type(error).__name__}). Its log: {self.log}") from error
-        if response.status_code >= 400:
-            raise Refusal(Problem.model_validate_json(response.content).error, response.status_code)
-        return reply.model_validate_json(response.content)
+            raise NoEngine(f"No engine answers ({type(error).__name__}). Its log: {self.log}") from error
+        try:
+            if response.status_code >= 400:
+                raise Refusal(Problem.model_validate_json(response.content).error, response.status_code)
+            return reply.model_validate_json(response.content)
+        except ValidationError as error:
+            message = (
+                f"The engine answered {method} {path} in a way that this version of cutover does not know. "
+                "If cutover was changed since the engine started, type: cutover stop"
+            )
+            raise Refusal(message, response.status_code) from error
 
     @contextlib.contextmanager
     def _open(self, timeout: float) -> Iterator[httpx.Client]:
@@ -116,9 +157,8 @@ class Client:
         finally:
             os.close(here)
 
-    def _last_words(self, begins: int) -> str:
+    def _said_since(self, begins: int) -> str:
         """What the log says since this offset."""
         with self.log.open("rb") as log:
             log.seek(begins)
-            words = log.read().decode(errors="replace").strip()
-        return f"The engine did not start. It said:\n{words or '(nothing)'}\nIts log: {self.log}"
+            return log.read().decode(errors="replace").strip()

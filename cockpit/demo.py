@@ -1,162 +1,197 @@
-"""The demonstration: a migration folder and two rehearsal systems beside it, which outlive this process."""
+"""The demonstration: a migration folder, two rehearsal systems beside it, a run, and a proof asked at the target.
+
+Every step finds what an earlier one left, whatever was killed in between: typing the command again goes on.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import orjson
+from pydantic import BaseModel
 
-from cockpit.client import Client
-from engine.wire import Receipt, Stop
+from cockpit.client import BadFolder, Client
+from cockpit.codes import DONE, FAILED
+from cockpit.follow import follow
+from cockpit.rehearsal import NotReady, Rehearsal, free_port
+from cockpit.terminal import near, say, typed
+from engine.wire import Receipt, Resume, Run, Status, Stop
 from runbooks.library import init
 
 _TEMPLATE = "servicenow-to-jira"
-_SYSTEMS = {"servicenow": 8801, "jira": 8802}  # name: port in the template
+_PORTS = {"servicenow": 8801, "jira": 8802}  # as the template has them
 _SECRETS = {
     "SERVICENOW_USER": "cutover",
     "SERVICENOW_PASSWORD": "rehearsal",
     "JIRA_USER": "cutover@example.com",
     "JIRA_TOKEN": "rehearsal",
 }
-_READY_WITHIN = 30.0  # seconds
+_SETTINGS = "rehearsal/settings.json"  # also says that a folder is a demonstration
+RECORDS = 3000
+_ENDS_WITHIN = 40.0  # seconds
 
 
-def prepare(folder: Path, say: Callable[[str], None]) -> None:
-    """Write the migration and start the systems, or find both as they were left."""
-    if not (folder / "migration.yaml").exists():
-        init(_TEMPLATE, folder)
-        _keep_secrets_in_files(folder)
-        _take_free_ports(folder)
-        say(f"A migration was written to {_near(folder)}: migration.yaml says where, its playbook says what.")
-    if _healthy(_urls(folder)):
-        say("The rehearsal systems are running, as they were left.")
-        return
-    urls = _start(folder)
-    say("Rehearsal systems: " + ", ".join(f"{name} at {url}" for name, url in urls.items()))
+class Settings(BaseModel):
+    """What the rehearsal systems were started with: the same again finds the same data."""
+
+    records: int
+    ports: dict[str, int]
 
 
-def prove(folder: Path) -> str:
-    """Ask the target, not the ledger: how many records are there, and is any of them there twice?"""
-    jira = _urls(folder)["jira"]
-    ids: Counter[str] = Counter()
-    comments = attachments = links = 0
-    with httpx.stream("GET", f"{jira}/_rehearsal/issues", timeout=60.0, trust_env=False) as answer:
-        for line in answer.iter_lines():
-            issue = orjson.loads(line)
-            ids[issue["properties"]["cutover"]["x"]] += 1
-            comments += len(issue["comments"])
-            attachments += len(issue["attachments"])
-            links += len(issue["links"])
-    twice = sum(1 for n in ids.values() if n > 1)
-    return (
-        f"Asked at the target: {ids.total():,} issues, {twice} of them twice; {comments:,} comments, "
-        f"{attachments:,} attachments, {links // 2:,} links.\n"
-        f"The rehearsal systems run on. Look around: .venv/bin/cutover status -C {_near(folder)}. "
-        "End and forget them: make clean-demo"
-    )
+class Demo:
+    """One demonstration, in a folder of its own."""
 
+    def __init__(self, folder: Path, records: int = RECORDS, ports: dict[str, int] | None = None) -> None:
+        """`records` counts at the first start only; `ports` where they are given, 0 for any free one."""
+        self.folder = folder
+        self.rehearsal = Rehearsal(folder / "rehearsal")
+        self._first = Settings(records=records, ports=_PORTS)
+        self._asked = ports or {}
+        self._settings = folder / _SETTINGS
 
-def reset(folder: Path) -> None:
-    """End the engine and the systems of this folder, and remove it."""
-    if not (folder / "migration.yaml").exists():
-        return
-    client = Client(folder)
-    if client.answers():
-        client.post("/stop", Receipt, Stop(by="demo"))
-        deadline = time.monotonic() + 30
-        while client.answers() and time.monotonic() < deadline:
-            time.sleep(0.1)
-    with contextlib.suppress(OSError, ValueError):
-        # Only a process that answers as our rehearsal system is ended: a number in a file may be anybody's by now.
-        if _healthy(_urls(folder)):
-            os.kill(int((folder / "rehearsal" / "pid").read_text()), signal.SIGTERM)
-    shutil.rmtree(folder)
+    def run(self, by: str) -> int:
+        """Everything, from wherever it stands; return the exit code."""
+        self._write()
+        self._start_systems()
+        client = Client(self.folder)
+        client.start()
+        status = client.get("/status", Status)
+        self._lift_own_holds(client, status, by)
+        if status.run:
+            say(f"A run goes on already: {', '.join(status.run)}.")
+        else:
+            say(client.post("/run", Receipt, Run(by=by)).message)
+        self._say_what_to_try(client)
+        code = follow(client)
+        return code if code != DONE else self._prove(client)
 
+    def reset(self) -> None:
+        """End the engine and the systems, and remove the folder. Raises NotReady when something does not end."""
+        shutil.rmtree(self._part, ignore_errors=True)
+        if not self.folder.exists():
+            return
+        if not self._settings.exists():
+            raise BadFolder(f"{self.folder} is no demonstration; nothing was removed.")
+        client = Client(self.folder)
+        if client.answers():
+            client.post("/stop", Receipt, Stop(by="demo"))
+            deadline = time.monotonic() + _ENDS_WITHIN
+            while client.answers():
+                if time.monotonic() > deadline:
+                    raise NotReady(f"The engine does not end; nothing was removed. Its log: {client.log}")
+                time.sleep(0.1)
+        self.rehearsal.end()
+        shutil.rmtree(self.folder)
 
-# ---------------------------------------------------------------- inside
+    # ------------------------------------------------------------ preparing
 
+    @property
+    def _part(self) -> Path:
+        return self.folder.with_name(f".{self.folder.name}.part")
 
-def _keep_secrets_in_files(folder: Path) -> None:
-    """So that every later command works without an environment."""
-    secrets = folder / "secrets"
-    secrets.mkdir(mode=0o700)
-    path = folder / "migration.yaml"
-    text = path.read_text()
-    for name, value in _SECRETS.items():
-        (secrets / name).touch(mode=0o600)
-        (secrets / name).write_text(value)
-        text = text.replace(f"${{env:{name}}}", f"${{file:secrets/{name}}}")
-    path.write_text(text)
+    def _write(self) -> None:
+        """The migration folder, whole or not at all: a process may be killed at any line."""
+        if self._settings.exists():
+            return
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise BadFolder(f"{self.folder} is no demonstration. Name a new folder: cutover demo FOLDER")
+        shutil.rmtree(self._part, ignore_errors=True)
+        init(_TEMPLATE, self._part)
+        (self._part / "rehearsal").mkdir()
+        (self._part / _SETTINGS).write_text(self._first.model_dump_json())
+        self._keep_secrets_in_files(self._part)
+        self._part.rename(self.folder)
+        where = near(self.folder)
+        say(f"A migration was written: {where}/migration.yaml says where, {where}/playbooks/ what and how.")
 
+    def _keep_secrets_in_files(self, folder: Path) -> None:
+        """So that every later command works without an environment."""
+        (folder / "secrets").mkdir(mode=0o700)
+        path = folder / "migration.yaml"
+        text = path.read_text()
+        for name, value in _SECRETS.items():
+            (folder / "secrets" / name).touch(mode=0o600)
+            (folder / "secrets" / name).write_text(value)
+            text = text.replace(f"${{env:{name}}}", f"${{file:secrets/{name}}}")
+        path.write_text(text)
 
-def _take_free_ports(folder: Path) -> None:
-    """The template's ports, or others where somebody listens there already."""
-    path = folder / "migration.yaml"
-    text = path.read_text()
-    for port in _SYSTEMS.values():
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                trial.bind(("127.0.0.1", 0))
-            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{trial.getsockname()[1]}")
-    path.write_text(text)
+    def _start_systems(self) -> None:
+        settings = self._read_settings()
+        if self.rehearsal.healthy(settings.ports):
+            say(f"The rehearsal systems run as they were left (process {self.rehearsal.pid}).")
+            return
+        if self.rehearsal.pid is not None:
+            self.rehearsal.end()  # there, but answering no more
+        ports = self._take_free_ports(settings)
+        self.rehearsal.start(ports, settings.records)
+        urls = ", ".join(f"{name} at {url}" for name, url in self.rehearsal.urls(ports).items())
+        say(f"Rehearsal systems: {urls} (process {self.rehearsal.pid}).")
 
+    def _read_settings(self) -> Settings:
+        return Settings.model_validate_json(self._settings.read_bytes())
 
-def _start(folder: Path) -> dict[str, str]:
-    state = folder / "rehearsal"
-    state.mkdir(exist_ok=True)
-    urls = _urls(folder)
-    arguments = [f"--{name}={url.rpartition(':')[2]}" for name, url in urls.items()]
-    with (state / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "connectors.rehearsal.serve", *arguments, "--state", os.fspath(state),
-             "--records", "3000", "--latency-ms", "20"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
-    (state / "pid").write_text(str(process.pid))
-    deadline = time.monotonic() + _READY_WITHIN
-    while not _healthy(urls):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit(f"The rehearsal systems did not start. Their log: {state / 'log'}")
-        time.sleep(0.1)
-    return urls
+    def _take_free_ports(self, settings: Settings) -> dict[str, int]:
+        """The ports of last time, or others where somebody listens there now; migration.yaml follows."""
+        free = {name: free_port(port) for name, port in {**settings.ports, **self._asked}.items()}
+        path = self.folder / "migration.yaml"
+        text = path.read_text()
+        for name, port in free.items():
+            text = re.sub(rf"127\.0\.0\.1:{settings.ports[name]}\b", f"127.0.0.1:{port}", text)
+        path.write_text(text)
+        self._settings.write_text(Settings(records=settings.records, ports=free).model_dump_json())
+        return free
 
+    def _lift_own_holds(self, client: Client, status: Status, by: str) -> None:
+        """Holds that the engine placed because a system was away: they are back."""
+        for hold in status.holds:
+            if hold.by == "engine":
+                client.post("/resume", Receipt, Resume(wave=hold.wave, by=by))
+                say(f"The hold of {hold.wave} was lifted: the systems are back.")
 
-def _urls(folder: Path) -> dict[str, str]:
-    """Where the migration says its systems are."""
-    urls: dict[str, str] = {}
-    for line in (folder / "migration.yaml").read_text().splitlines():
-        key, _, value = line.strip().partition(": ")
-        if key == "url":
-            urls[list(_SYSTEMS)[len(urls)]] = value.split(" ")[0]
-    return urls
+    # ------------------------------------------------------------ telling
 
-
-def _healthy(urls: dict[str, str]) -> bool:
-    try:
-        return all(
-            httpx.get(f"{url}/_rehearsal/health", timeout=2.0, trust_env=False).is_success for url in urls.values()
+    def _say_what_to_try(self, client: Client) -> None:
+        verb = typed(self.folder)
+        engine = client.get("/status", Status).pid
+        say(
+            "",
+            "While it runs, in another terminal:",
+            f"  {verb('status --watch')}",
+            f"  {verb('pause --reason lunch')}, then {verb('resume')}",
+            f"  kill -9 {engine} (the engine) or {self.rehearsal.pid} (both systems), then start this again",
+            "",
         )
-    except httpx.HTTPError:
-        return False
 
-
-def _near(folder: Path) -> str:
-    """The folder as a person here would type it."""
-    return os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+    def _prove(self, client: Client) -> int:
+        """Ask the target, not the ledger: is every record there, and none of them twice?"""
+        ids: Counter[str] = Counter()
+        comments = attachments = links = 0
+        url = f"{self.rehearsal.urls(self._read_settings().ports)['jira']}/_rehearsal/issues"
+        with httpx.stream("GET", url, timeout=60.0, trust_env=False) as answer:
+            for line in answer.iter_lines():
+                issue = orjson.loads(line)
+                ids[issue["properties"]["cutover"]["x"]] += 1
+                comments += len(issue["comments"])
+                attachments += len(issue["attachments"])
+                links += len(issue["links"])
+        synced = client.get("/status", Status).total.synced
+        twice = sum(1 for n in ids.values() if n > 1)
+        right = not twice and len(ids) == synced
+        verb = typed(self.folder)
+        say(
+            "",
+            f"{'✔' if right else '✘'} Asked at the target: {ids.total():,} issues for {synced:,} synced records, "
+            f"{twice or 'none'} of them twice;",
+            f"  with {comments:,} comments, {attachments:,} attachments, {links // 2:,} links.",
+            "",
+            "The rehearsal systems run on. Look around:",
+            f"  {verb('map try --record INC0010001')}",
+            f"  {verb('quarantine list')}",
+            f"  {typed(Path.cwd())('demo --reset')} {near(self.folder)} (ends and forgets all of it)",
+        )
+        return DONE if right else FAILED

@@ -116,7 +116,7 @@ def _config(double: Double, tls: Certificate | None) -> uvicorn.Config:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="rehearsal", description="Serve doubles of the vendors' systems.")
+    parser = argparse.ArgumentParser(prog="cutover rehearse", description="Serve doubles of the vendors' systems.")
     parser.add_argument("--servicenow", type=int, metavar="PORT", help="serve a ServiceNow here (0: any free port)")
     parser.add_argument("--jira", type=int, metavar="PORT", help="serve a Jira Cloud here (0: any free port)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
