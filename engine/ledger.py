@@ -1,4 +1,4 @@
-"""The ledger: every record's fate, durable before it is acknowledged. The only file that speaks SQL.
+"""The ledger: every record's fate, durable before it is acknowledged. It and its logbook alone speak SQL.
 
 Rows travel as one JSON text a statement, unpacked by SQLite itself: a chunk is then one call that holds no
 interpreter lock, where `executemany` would take the lock once a row.
@@ -16,7 +16,8 @@ import orjson
 from engine.clock import Clock
 from engine.database import Database, Statement, Witness
 from engine.errors import LedgerError
-from engine.model import Bucket, Entry, Hold, Intent, SetAside, WaveState
+from engine.logbook import Logbook
+from engine.model import Bucket, Entry, Intent, SetAside
 
 SCHEMA_VERSION = 1
 
@@ -34,17 +35,6 @@ FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
 SET cause = excluded.cause, field = excluded.field, tries = tries + 1
 """
-
-
-class WaveRow(NamedTuple):
-    id: int
-    name: str
-    state: WaveState
-    cause: str
-    playbook: str
-    approved: str
-    started: str
-    ended: str
 
 
 class OpenChunk(NamedTuple):
@@ -73,12 +63,11 @@ class AsideRow(NamedTuple):
     parent: str
 
 
-class Ledger:
+class Ledger(Logbook):
     """Verbs write (each is one durable point, named like the verb); the rest reads."""
 
     def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
-        self._db = Database(path, witness)
-        self._clock = clock
+        super().__init__(Database(path, witness), clock)
         self._entities: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -98,83 +87,12 @@ class Ledger:
     async def close(self) -> None:
         await self._db.close()
 
-    # ------------------------------------------------------------ names
-
-    async def meta(self, name: str, value: str) -> str:
-        """The value under this name; `value` is stored when there is none yet."""
-        await self._db.write("meta", [("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))])
-        return str((await self._db.read("SELECT value FROM meta WHERE name = ?", (name,)))[0][0])
-
-    async def set_meta(self, name: str, value: str) -> None:
-        await self._db.write("meta", [("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))])
-
-    async def get_meta(self, name: str) -> str | None:
-        rows = await self._db.read("SELECT value FROM meta WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else None
-
     async def entity(self, name: str) -> int:
         """The number of this entity, given once and for all."""
         if name not in self._entities:
             await self._db.write("entity", [("INSERT OR IGNORE INTO entity (name) VALUES (?)", (name,))])
             self._entities = dict(await self._db.read("SELECT name, id FROM entity"))
         return self._entities[name]
-
-    # ------------------------------------------------------------ waves
-
-    async def add_wave(self, name: str) -> None:
-        await self._db.write(
-            "add_wave", [("INSERT OR IGNORE INTO wave (name, state) VALUES (?, ?)", (name, WaveState.DRAFT))]
-        )
-
-    async def waves(self) -> dict[str, WaveRow]:
-        rows = await self._db.read("SELECT id, name, state, cause, playbook, approved, started, ended FROM wave")
-        return {row[1]: WaveRow(row[0], row[1], WaveState(row[2]), *row[3:]) for row in rows}
-
-    async def wave_state(self, wave: str, state: WaveState, cause: str = "", *, by: str = "engine") -> None:
-        now = self._now()
-        await self._db.write(
-            "wave_state",
-            [
-                ("UPDATE wave SET state = ?, cause = ? WHERE name = ?", (state, cause, wave)),
-                self._event(by, f"wave {state}", wave, cause, now),
-            ],
-        )
-
-    async def approve(self, wave: str, by: str, playbook: str) -> None:
-        now = self._now()
-        await self._db.write(
-            "approve",
-            [
-                (
-                    "UPDATE wave SET state = ?, cause = '', approved = ?, playbook = ?, ended = '', "
-                    "started = CASE started WHEN '' THEN ? ELSE started END WHERE name = ?",
-                    (WaveState.APPROVED, by, playbook, now, wave),
-                ),
-                self._event(by, "wave approved", wave, f"playbook {playbook}", now),
-            ],
-        )
-
-    async def loaded(self, wave: str, note: str) -> None:
-        """Everything of the wave is where it should be; `note` is what a signer should know."""
-        now = self._now()
-        await self._db.write(
-            "loaded",
-            [
-                (
-                    "UPDATE wave SET state = ?, cause = ?, ended = ? WHERE name = ?",
-                    (WaveState.AWAITING_SIGN_OFF, note, now, wave),
-                ),
-                self._event("engine", f"wave {WaveState.AWAITING_SIGN_OFF}", wave, note, now),
-            ],
-        )
-
-    async def plan(self, wave: int, counts: dict[int, int]) -> None:
-        """What the source counts in scope, by entity."""
-        rows = [("INSERT OR REPLACE INTO planned VALUES (?, ?, ?)", (wave, entity, n)) for entity, n in counts.items()]
-        await self._db.write("plan", rows)
-
-    async def planned(self) -> dict[tuple[int, int], int]:
-        return {(w, e): n for w, e, n in await self._db.read("SELECT wave, entity, n FROM planned")}
 
     # ------------------------------------------------------------ reading: lanes, chunks, feeds
 
@@ -402,71 +320,6 @@ class Ledger:
         """References not tied yet, by wave."""
         return dict(await self._db.read("SELECT wave, n FROM loose WHERE n <> 0"))
 
-    # ------------------------------------------------------------ holds, runs, events
-
-    async def hold(self, hold: Hold) -> None:
-        await self._db.write(
-            "hold",
-            [
-                ("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?)", hold),
-                self._event(hold.by, "pause", hold.wave, hold.reason, hold.since),
-            ],
-        )
-
-    async def lift(self, wave: str, by: str) -> None:
-        await self._db.write(
-            "lift", [("DELETE FROM hold WHERE wave = ?", (wave,)), self._event(by, "resume", wave, "", self._now())]
-        )
-
-    async def holds(self) -> list[Hold]:
-        return [Hold(*row) for row in await self._db.read("SELECT wave, reason, by, since FROM hold ORDER BY since")]
-
-    async def start_run(self, waves: Sequence[str], by: str, playbook: str) -> int:
-        now = self._now()
-        await self._db.write(
-            "start_run",
-            [
-                (
-                    "UPDATE run SET ended = ?, outcome = 'interrupted' WHERE ended = ''",
-                    (now,),
-                ),
-                (
-                    "INSERT INTO run (waves, by, playbook, started) VALUES (?, ?, ?, ?)",
-                    (orjson.dumps(list(waves)).decode(), by, playbook, now),
-                ),
-                self._event(by, "run", "", f"waves {', '.join(waves)}; playbook {playbook}", now),
-            ],
-        )
-        return int((await self._db.read("SELECT max(id) FROM run"))[0][0])
-
-    async def end_run(self, run: int, outcome: str) -> None:
-        now = self._now()
-        await self._db.write(
-            "end_run",
-            [
-                ("UPDATE run SET ended = ?, outcome = ? WHERE id = ?", (now, outcome, run)),
-                self._event("engine", f"run {outcome}", "", "", now),
-            ],
-        )
-
-    async def last_run(self) -> tuple[list[str], str, str, str, str, str] | None:
-        """(waves, by, playbook, started, ended, outcome) of the newest run."""
-        rows = await self._db.read(
-            "SELECT waves, by, playbook, started, ended, outcome FROM run ORDER BY id DESC LIMIT 1"
-        )
-        return (orjson.loads(rows[0][0]), *rows[0][1:]) if rows else None
-
-    async def note(self, by: str, what: str, wave: str = "", detail: str = "") -> None:
-        """One line of the audit trail."""
-        await self._db.write("note", [self._event(by, what, wave, detail, self._now())])
-
-    async def events(self, after: int = 0, limit: int = 200) -> list[tuple[int, str, str, str, str, str]]:
-        """(id, at, by, what, wave, detail), oldest first."""
-        rows = await self._db.read(
-            "SELECT id, at, by, what, wave, detail FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
-        )
-        return [(r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows]
-
     # ------------------------------------------------------------ sums
 
     async def tally(self) -> dict[tuple[int, int], dict[Bucket, int]]:
@@ -485,15 +338,9 @@ class Ledger:
 
     # ------------------------------------------------------------ inside
 
-    def _now(self) -> str:
-        return self._clock.now().isoformat(timespec="milliseconds")
-
     def _intent_number(self) -> int:
         # Not SQLite's own: with commits shared by many, last_insert_rowid belongs to whoever came last.
         return int.from_bytes(self._clock.secret(7), "big")
-
-    def _event(self, by: str, what: str, wave: str, detail: str, at: str) -> Statement:
-        return "INSERT INTO event (at, by, what, wave, detail) VALUES (?, ?, ?, ?, ?)", (at, by, what, wave, detail)
 
     def _answer(self, intent: int, in_doubt: Sequence[str]) -> Statement:
         if in_doubt:

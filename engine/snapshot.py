@@ -9,7 +9,8 @@ import statistics
 from engine.assembly import PlannedWave
 from engine.clock import Clock
 from engine.conductor import Conductor
-from engine.ledger import Ledger, WaveRow
+from engine.ledger import Ledger
+from engine.logbook import WaveRow
 from engine.model import LOADED, Bucket, Hold
 from engine.pacing import Pacing
 from engine.telemetry import Telemetry

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from connectors import memory
 from engine.assembly import Assembly, assemble
@@ -123,15 +122,15 @@ async def night(folder: Path, witness: Callable[[str, str], None] | None = None)
     async def afresh() -> Assembly:
         return await assemble(load(folder), ledger, pacing, clock, secret)
 
-    conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
-    await conductor.take_up_holds()
-    stores: list[Any] = [memory.store(f"{folder.name}-{side}") for side in ("left", "right")]
-    try:
-        yield Night(folder, *stores, ledger, pacing, conductor, Snapshots(conductor, ledger, pacing, telemetry, clock))
-    finally:
-        await conductor.end()
-        await conductor.assembly.close()
-        await ledger.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ledger.close)
+        conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
+        stack.push_async_callback(lambda: conductor.assembly.close())
+        stack.push_async_callback(conductor.end)
+        await conductor.take_up_holds()
+        left, right = (memory.store(f"{folder.name}-{side}") for side in ("left", "right"))
+        snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
+        yield Night(folder, left, right, ledger, pacing, conductor, snapshots)
 
 
 def go(work: Callable[[], Awaitable[None]]) -> None:
