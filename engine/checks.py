@@ -9,29 +9,38 @@ from connectors.kit.errors import ConnectorError
 from engine.assembly import Assembly
 from engine.flow import Flow
 from engine.ledger import Ledger
+from engine.model import WaveState
 from engine.wire import CheckLine, CheckReport
 
 
 async def check(assembly: Assembly, ledger: Ledger, canaries: int) -> CheckReport:
-    """Ask every system; nothing is changed but by canaries, which are deleted again."""
-    lines: list[CheckLine] = []
-    for name, connector in assembly.systems.items():
-        reads = _reads(assembly, name)
-        writes = _writes(assembly, name)
-        try:
-            findings = await connector.check(reads, writes)
-            lines += [
-                CheckLine(system=name, subject=f.subject, ok=f.ok, detail=f.detail, hint=f.hint) for f in findings
-            ]
-        except ConnectorError as error:
-            lines.append(_failed(name, "reach", error))
+    """Ask every system; nothing is changed but by canaries, which are deleted again. What holds makes waves ready."""
+    lines = await preflight(assembly)
     reached = {line.system for line in lines} - {line.system for line in lines if not line.ok}
     for flow in assembly.flows.values():
         if flow.target_system in reached:
             lines += await _schema(flow)
         if canaries and flow.target_system in reached:
             lines += await _horizon(flow, ledger, canaries)
-    return CheckReport(ok=all(line.ok for line in lines), lines=lines)
+    report = CheckReport(ok=all(line.ok for line in lines), lines=lines)
+    if report.ok:
+        for name, row in (await ledger.waves()).items():
+            if row.state is WaveState.DRAFT:
+                await ledger.wave_state(name, WaveState.READY)
+    return report
+
+
+async def preflight(assembly: Assembly) -> list[CheckLine]:
+    """Reach, credentials, and every right that the waves need."""
+    lines: list[CheckLine] = []
+    for name, connector in assembly.systems.items():
+        try:
+            findings = await connector.check(_reads(assembly, name), _writes(assembly, name))
+        except ConnectorError as error:
+            lines.append(_failed(name, "reach", error))
+            continue
+        lines += [CheckLine(system=name, subject=f.subject, ok=f.ok, detail=f.detail, hint=f.hint) for f in findings]
+    return lines
 
 
 def _reads(assembly: Assembly, system: str) -> list[Scope]:

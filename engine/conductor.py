@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 
 from engine.assembly import Assembly, PlannedWave
+from engine.checks import preflight
 from engine.clock import Clock
 from engine.context import Context
 from engine.errors import Refused
 from engine.ledger import Ledger
-from engine.model import LOADED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
+from engine.model import LOADED, UNCHECKED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
 from engine.people import People
 from engine.telemetry import Telemetry
@@ -52,6 +53,7 @@ class Conductor:
         self._assemble = assemble
         self._people = People()
         self._born = clock.now()
+        self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -71,10 +73,11 @@ class Conductor:
     # ------------------------------------------------------------ commands
 
     async def run(self, command: Run) -> Receipt:
-        self._refuse_when_busy()
-        fresh = await self._assemble()
-        await self.assembly.close()
-        self.assembly = fresh
+        async with self._one_at_a_time:
+            return await self._run(command)
+
+    async def _run(self, command: Run) -> Receipt:
+        await self._assemble_anew()
         states = await self._ledger.waves()
         for name in command.waves:
             self._wave(name)
@@ -88,6 +91,7 @@ class Conductor:
             await self._ledger.end_run(await self._ledger.start_run([], command.by, ""), "done")
             return Receipt(accepted=True, durable=True, effective=True, message="Every wave is loaded: nothing to run.")
         self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
+        await self._preflight([name for name in names if states[name].state in UNCHECKED])
         for name in names:
             await self._ledger.approve(name, command.by, self.assembly.waves[name].playbook)
         await self._begin(names, command.by, WaveRunner.run)
@@ -123,12 +127,13 @@ class Conductor:
         return Receipt(accepted=True, durable=True, effective=True, message=message)
 
     async def retry(self, command: Retry) -> Receipt:
-        self._refuse_when_busy()
+        async with self._one_at_a_time:
+            return await self._retry(command)
+
+    async def _retry(self, command: Retry) -> Receipt:
+        await self._assemble_anew()
         if command.wave:
             self._wave(command.wave)
-        fresh = await self._assemble()
-        await self.assembly.close()
-        self.assembly = fresh
         rows = await self._ledger.aside(wave=command.wave, cause=command.cause, keys=command.keys, limit=1_000_000)
         rows = [row for row in rows if row.bucket is Bucket.QUARANTINED]
         if not rows:
@@ -197,6 +202,26 @@ class Conductor:
         self.stopped.set()
 
     # ------------------------------------------------------------ the run
+
+    async def _assemble_anew(self) -> None:
+        """Take the migration folder as it stands now."""
+        self._refuse_when_busy()
+        fresh = await self._assemble()
+        await self.assembly.close()
+        self.assembly = fresh
+
+    async def _preflight(self, drafts: list[str]) -> None:
+        """Waves that were never checked: ready, or refused with what is missing."""
+        if not drafts:
+            return
+        for name in drafts:
+            await self._ledger.wave_state(name, WaveState.PREFLIGHT)
+        missing = [line for line in await preflight(self.assembly) if not line.ok]
+        cause = "; ".join(f"{line.system}: {line.subject}: {line.detail}. {line.hint}".strip() for line in missing)
+        for name in drafts:
+            await self._ledger.wave_state(name, WaveState.DRAFT if missing else WaveState.READY, cause)
+        if missing:
+            raise Refused(f"Not ready. {cause} All of it: cutover check")
 
     async def _begin(self, names: list[str], by: str, work: Work) -> None:
         books = sorted({self.assembly.waves[name].playbook for name in names})

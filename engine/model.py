@@ -39,6 +39,7 @@ class WaveState(StrEnum):
 
 
 WORKING = frozenset({WaveState.PREFLIGHT, WaveState.COPYING, WaveState.CATCHING_UP, WaveState.RECONCILING})
+UNCHECKED = frozenset({WaveState.DRAFT, WaveState.PREFLIGHT})
 LOADED = frozenset({WaveState.AWAITING_SIGN_OFF, WaveState.SIGNED_OFF})
 
 

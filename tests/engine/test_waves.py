@@ -218,17 +218,38 @@ def test_an_unavailable_target_holds_the_wave_with_a_reason_instead_of_giving_up
     go(work)
 
 
-def test_a_misconfigured_target_stops_at_once_with_its_hint(tmp_path: Path) -> None:
+def test_a_right_that_is_missing_is_found_before_anything_moves(tmp_path: Path) -> None:
     prepared(tmp_path, target='{ denied: ["create issue"] }')
 
     async def work() -> None:
         async with night(tmp_path) as it:
-            status = await it.run()
+            with pytest.raises(Refused, match="create issue"):
+                await it.run()
+            status = await it.snapshots.take()
+            assert status.waves[0].state == "draft"
+            assert "create issue" in status.waves[0].cause
+            assert it.right.count("issue") == 0
+
+    go(work)
+
+
+def test_a_right_that_is_lost_on_the_way_stops_at_once_with_its_hint(tmp_path: Path) -> None:
+    prepared(tmp_path, n=200, bad=0, target="{ latency: 0.01 }")
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.conductor.run(Run(by="ana"))
+            while not it.right.count("issue"):
+                await asyncio.sleep(0.001)
+            it.right.denied.add("create issue")
+            status = await it.settled()
             assert status.waves[0].state == "failed"
             assert status.waves[0].cause
             assert status.run_outcome == "failed: wave pilot"
             assert status.waves[1].state == "approved"
-            assert it.right.count("issue") == 0
+            it.right.denied.clear()
+            assert (await it.run()).run_outcome == "done"
+            assert set(it.copies().values()) == {1}
 
     go(work)
 
