@@ -33,7 +33,8 @@ class Client:
         self.connection = connection
         self.ports = ports
         self.options = options
-        self.http = Http(connection, ports, auth=auth_for(connection, ports.clock, token_url=TOKEN_URL))
+        auth = auth_for(connection, ports.clock, token_url=TOKEN_URL)
+        self.http = Http(connection, ports, auth=auth, stranger=stranger)
         self._slots = asyncio.Semaphore(int(connection.limits.get("concurrency", CONCURRENCY)))
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -136,11 +137,15 @@ async def together(calls: Iterable[Coroutine[Any, Any, Item]]) -> list[Item]:
     return [task.result() for task in started]
 
 
-def refuse_strangers(headers: httpx.Headers) -> None:
+def stranger(headers: httpx.Headers) -> bool:
     """Jira serves a caller whose credentials fail as an anonymous one: with less, and without a 401."""
     reason = headers.get(LOGIN, "")
-    if "FAILED" in reason or "DENIED" in reason:
-        raise Misconfigured(f"Jira did not accept the credentials ({reason})", hint=CREDENTIALS)
+    return "FAILED" in reason or "DENIED" in reason
+
+
+def refuse_strangers(headers: httpx.Headers) -> None:
+    if stranger(headers):
+        raise Misconfigured(f"Jira did not accept the credentials ({headers[LOGIN]})", hint=CREDENTIALS)
 
 
 def _raise_what_is_about_all(outcomes: Sequence[Outcome]) -> None:

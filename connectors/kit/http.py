@@ -106,8 +106,10 @@ class Http:
         auth: Auth | None = None,
         limits: Limits = ratelimit.read,
         headers: Mapping[str, str] | None = None,
+        stranger: Callable[[httpx.Headers], bool] | None = None,
     ) -> None:
-        """`auth`: see `kit.auth.auth_for`. `headers` go with every call. Options: see `kit.transport.client`, and
+        """`auth`: see `kit.auth.auth_for`. `headers` go with every call. `stranger` tells an answer that was given to
+        an anonymous caller although we signed, for vendors that do so instead of a 401. Options: see `kit.transport.client`, and
         `attempts` (5), `max_throttle_wait` (120 s)."""
         self.ports = ports
         self.name = connection.name
@@ -115,6 +117,7 @@ class Http:
         self._pacer = ports.pacer
         self._auth = auth or Fixed({})
         self._limits = limits
+        self._stranger = stranger if not isinstance(self._auth, Fixed) else None  # a token can be renewed
         self._client = transport.client(connection)
         self._budget = Budget(ports.clock)
         self._attempts = int(connection.options.get("attempts", ATTEMPTS))
@@ -268,13 +271,14 @@ class Http:
         while True:
             response, started = await self._send(call)
             status = response.status_code
-            if status < 400 or status in call.ok:
+            unknown = not renewed and self._taken_for_a_stranger(call, response)
+            if not unknown and (status < 400 or status in call.ok):
                 return response, started
             signal = self._signal(response)
             if status == 429 or (status == 503 and signal.retry_after is not None):
                 await self._dismiss(response, call, started, signal)
                 waited += await self._wait(call, signal, waited)
-            elif status == 401:
+            elif status == 401 or unknown:
                 signed = response.request.extensions["signed"]
                 await self._dismiss(response, call, started, signal)
                 if renewed or not await self._renew(signed):
@@ -333,6 +337,12 @@ class Http:
             raise Retriable(error) from error
 
     # ------------------------------------------------------------ judging
+
+    def _taken_for_a_stranger(self, call: _Call, response: httpx.Response) -> bool:
+        """Whether the token ran out unsaid. What an anonymous caller managed to write is not written again."""
+        if self._stranger is None or not self._stranger(response.headers):
+            return False
+        return call.safe or response.status_code >= 400
 
     def _lost(
         self, call: _Call, error: Exception, *, sent: bool = False, kind: type[Unavailable] = Unavailable
