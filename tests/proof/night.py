@@ -35,6 +35,7 @@ WAVES = [
     {"wave": "pilot", "filters": {"incident": "priority>=4"}, "chunk": CHUNK, "workers": WORKERS},
     {"wave": "rest", "after": ["pilot"], "filters": {"incident": ""}, "chunk": CHUNK, "workers": WORKERS},
 ]
+ALL_AT_ONCE = [{"wave": "all", "filters": {"incident": ""}, "chunk": CHUNK, "workers": WORKERS}]
 KILLED = -signal.SIGKILL
 
 
@@ -77,6 +78,7 @@ class Night:
             )
         engine = self.engine
         until(lambda: engine.poll() is not None or self.status() is not None, "the engine answers", 30)
+        assert crash_at or engine.poll() is None, self.log[-3000:]
         return engine
 
     def run(self, *waves: str) -> None:
@@ -117,7 +119,7 @@ class Night:
             seen.append(status)
             return True
 
-        until(over, "the run ends", patience, self._story)
+        until(over, "the run ends", patience, self.story)
         return seen[-1] if seen else None
 
     def status(self) -> Status | None:
@@ -140,7 +142,7 @@ class Night:
         self.engine.kill()
         assert self.engine.wait(10) == KILLED
 
-    def _story(self) -> str:
+    def story(self) -> str:
         status = self.status()
         return f"{status.model_dump_json(indent=1) if status else 'no engine'}\n{self.log[-3000:]}"
 

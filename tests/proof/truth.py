@@ -68,7 +68,9 @@ def _links(night: Night, wanted: dict[str, dict[str, str]], issues: dict[str, An
         for number, incident in wanted.items()
         if incident["parent_incident"] in by_key
     }
-    links = {one["id"]: (one["type"], one["inward"], one["outward"]) for issue in issues.values() for one in issue["links"]}
+    links = {
+        one["id"]: (one["type"], one["inward"], one["outward"]) for issue in issues.values() for one in issue["links"]
+    }
     assert _twice(links.values()) == set(), "links that are there twice"
     assert {frozenset(ends) for _, *ends in links.values()} == pairs
 
