@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -81,11 +82,9 @@ class Client:
     def answers(self) -> bool:
         """Whether an engine is there. One that is too busy to answer at once is there too."""
         try:
-            with self._open(2.0) as http:
-                http.get("/status")
-        except httpx.TimeoutException:
-            return True
-        except (NoEngine, httpx.HTTPError):
+            with self._path() as path:
+                self._knock(path, 2.0)
+        except NoEngine:
             return False
         return True
 
@@ -141,6 +140,15 @@ class Client:
 
     @contextlib.contextmanager
     def _open(self, timeout: float) -> Iterator[httpx.Client]:
+        with self._path() as path:
+            self._knock(path, timeout)
+            transport = httpx.HTTPTransport(uds=path)
+            with httpx.Client(transport=transport, base_url="http://engine", timeout=timeout, trust_env=False) as http:
+                yield http
+
+    @contextlib.contextmanager
+    def _path(self) -> Iterator[str]:
+        """The socket's path, short enough for the kernel."""
         path = self.state / SOCKET
         try:
             here = os.open(self.state, os.O_RDONLY | os.O_DIRECTORY)
@@ -151,11 +159,20 @@ class Client:
             short = os.fspath(path)
             if len(os.fsencode(short)) > _LONGEST_SOCKET_PATH:
                 short = f"/proc/self/fd/{here}/{SOCKET}"
-            transport = httpx.HTTPTransport(uds=short)
-            with httpx.Client(transport=transport, base_url="http://engine", timeout=timeout, trust_env=False) as http:
-                yield http
+            yield short
         finally:
             os.close(here)
+
+    def _knock(self, path: str, timeout: float) -> None:
+        """Raises NoEngine when nobody listens. httpcore would leave its socket open then."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(timeout)
+            try:
+                line.connect(path)
+            except TimeoutError:
+                return  # too busy to answer is there
+            except OSError as error:
+                raise NoEngine(f"No engine answers in {self.folder}. Its log: {self.log}") from error
 
     def _said_since(self, begins: int) -> str:
         """What the log says since this offset."""

@@ -186,7 +186,7 @@ class Demo:
         say(
             "",
             f"{'✔' if right else '✘'} Asked at the target: {ids.total():,} issues for {synced:,} synced records, "
-            f"{twice or 'none'} of them twice;",
+            f"{twice or 'none'} twice,",
             f"  with {comments:,} comments, {attachments:,} attachments, {links // 2:,} links.",
             "",
             "The rehearsal systems run on. Look around:",

@@ -78,6 +78,10 @@ def moment(iso: str) -> str:
 def shortened(text: str, width: int) -> str:
     """One line that takes at most `width` columns."""
     text = neutral(" ".join(text[: width * 4].split())) + ("…" if len(text) > width * 4 else "")
+    return _cut(text, width)
+
+
+def _cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
@@ -97,9 +101,11 @@ def progress(buckets: Buckets) -> str:
 
 
 def bar(buckets: Buckets, width: int) -> str:
-    """The settled share of what is planned; full only when nothing is left."""
-    full = width * settled(buckets) // buckets.planned if buckets.planned else 0
-    return "█" * full + "░" * (width - full)
+    """What is settled, what is on its way, and the rest; full only when nothing is left."""
+    planned = max(1, buckets.planned)
+    full = width * settled(buckets) // planned
+    begun = width * (planned - buckets.to_do) // planned - full if buckets.planned else 0
+    return "█" * full + "▒" * begun + "░" * (width - full - begun)
 
 
 def ledger_sum(buckets: Buckets) -> str:
@@ -177,15 +183,14 @@ def run_block(status: Status, typed: Typed, columns: int, lines: int) -> list[st
     if len(running) > room:  # first what is not over yet
         shown = [wave for wave in running if wave.state not in _OVER][:room] or running[-room:]
     name = max((len(wave.wave) for wave in shown), default=4)
-    width = max(8, min(30, columns - _WIDEST_STATE - name - 42))
+    width = max(8, min(30, columns - _WIDEST_STATE - name - 34))
     body = [
-        f"  {state(wave):<{_WIDEST_STATE}} {wave.wave:<{name}}  {bar(wave.buckets, width)}  "
-        f"{progress(wave.buckets)}{_aside(wave)}"
+        f"  {state(wave):<{_WIDEST_STATE}} {wave.wave:<{name}}  {bar(wave.buckets, width)}  {progress(wave.buckets)}"
         for wave in shown
     ]
     if len(shown) < len(running):
         body.append(f"  … and {counted(len(running) - len(shown), 'more wave')}")
-    return head + body + foot
+    return [_cut(line, columns) for line in (*head, *body, *foot)]
 
 
 def progress_line(status: Status) -> str:
@@ -236,7 +241,7 @@ def _is_hold(waiting: Waiting) -> bool:
 
 
 def _waits(waiting: Waiting) -> str:
-    return f"waits: {waiting.reason} ({seconds(waiting.seconds)} so far)"
+    return f"waits {seconds(waiting.seconds)}: {waiting.reason}"
 
 
 # ---------------------------------------------------------------- one reply each

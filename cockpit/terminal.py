@@ -36,6 +36,7 @@ _ASCII = str.maketrans(
         "Σ": "Sum",
         "…": "...",
         "█": "#",
+        "▒": "=",
         "░": ".",
     }
 )
@@ -46,6 +47,7 @@ _STYLES = {
     "⏸": "yellow",
     "▶": "cyan",
     "█": "cyan",
+    "▒": "blue",
     "░": "bright_black",
 }
 _SIGNS = re.compile("[" + "".join(_STYLES) + "]+")
