@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cockpit.client import Client, NoEngine
 from engine.model import WaveState
-from engine.wire import SOCKET, STATE_FOLDER, Events, Receipt, Run, Stop
+from engine.wire import SOCKET, STATE_FOLDER, CheckReport, Events, Receipt, Run, Stop
 from tests.bench.ledger import Watch
 from tests.bench.process import BenchError, Cpu, cpu, end, peak_memory, start
 
