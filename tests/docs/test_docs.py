@@ -13,6 +13,7 @@ import typer.main
 from ruamel.yaml import YAML
 
 from cockpit.cli import app
+from connectors.rehearsal.faults import KINDS
 from engine.mapping import compile_entity
 from runbooks.base import Model
 from runbooks.library import init
@@ -207,3 +208,16 @@ def test_the_reference_names_every_request_of_the_socket() -> None:
     served = set(re.findall(r'route\("(/\w+)", "(\w+)"', text_of("engine/control.py")))
     told = set(re.findall(r"`(GET|POST) (/\w+)", text_of("docs/reference/socket.md")))
     assert served == {(path, method) for method, path in told}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_request_that_is_shown_is_served(name: str) -> None:
+    served = set(re.findall(r'route\("(/\w+)", "\w+"', text_of("engine/control.py")))
+    served |= set(re.findall(r'Route\("(/_rehearsal/\w+)"', text_of("connectors/rehearsal/base.py")))
+    shown = set(re.findall(r"http://(?:engine|127\.0\.0\.1:\d+)(/\w+(?:/\w+)?)", text_of(name)))
+    assert shown <= served
+
+
+def test_every_fault_that_a_rehearsal_system_knows_is_told() -> None:
+    told = set(TICKED.findall(text_of("docs/how-to/rehearse-a-bad-night.md")))
+    assert set(KINDS) <= told
