@@ -14,6 +14,7 @@ from engine.wire import Status
 _LOOK = 0.5  # seconds between looks at a run
 _BETWEEN_LINES = 2.0  # seconds between plain lines
 _QUIET = 10.0  # seconds after which a plain line says that nothing changes, and why
+_LAST_BREATH = 2.0  # seconds in which an engine that was told to stop says that it has
 _WATCH = 2.0  # seconds between two prints of a watched status
 
 
@@ -107,8 +108,9 @@ def _how_it_ended(client: Client, typed: words.Typed, error: NoEngine) -> str:
     """The engine is gone: what it said last, and the command that goes on."""
     if client.answers():
         return str(error)
-    last = client.last_words()
-    ended = last.endswith("ended")
+    deadline = time.monotonic() + _LAST_BREATH
+    while not (ended := (last := client.last_words()).endswith("ended")) and time.monotonic() < deadline:
+        time.sleep(_LOOK)
     head = (
         "The engine was stopped." if ended else "The engine died. The last lines of its log:\n" + (last or "(nothing)")
     )

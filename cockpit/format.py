@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 
@@ -79,6 +80,13 @@ def shortened(text: str, width: int) -> str:
     """One line that takes at most `width` columns."""
     text = neutral(" ".join(text[: width * 4].split())) + ("…" if len(text) > width * 4 else "")
     return _cut(text, width)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """A sentence on as many lines as it needs, up to three: its end says what to type."""
+    return wrap(
+        neutral(text), max(20, width), initial_indent="  ", subsequent_indent="    ", max_lines=3, placeholder=" …"
+    )
 
 
 def _cut(text: str, width: int) -> str:
@@ -174,8 +182,9 @@ def run_block(status: Status, typed: Typed, columns: int, lines: int) -> list[st
     """A run as a block of at most `lines` lines: a bar for each wave, and all that it waits for."""
     running = [wave for wave in status.waves if wave.wave in status.run]
     head = [f"{status.migration}  {clock(status.at)}  {_pace(status)}"]
-    foot = [f"  {_held(hold, typed)}" for hold in status.holds if not hold.wave or hold.wave in status.run]
-    foot += [f"  {_waits(waiting)}" for waiting in status.waiting if waiting.now and not _is_hold(waiting)][:4]
+    reasons = [_held(hold, typed) for hold in status.holds if not hold.wave or hold.wave in status.run]
+    reasons += [_waits(waiting) for waiting in status.waiting if waiting.now and not _is_hold(waiting)]
+    foot = [line for reason in reasons[:4] for line in _folded(reason, columns)]
     foot.append(f"  {ledger_sum(status.total)}")
     foot.append("  Ctrl-C leaves this view; the engine runs on.")
     room = max(1, lines - len(head) - len(foot) - 2)

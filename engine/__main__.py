@@ -18,7 +18,7 @@ from engine import garbage
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
 from engine.conductor import Conductor
-from engine.control import door
+from engine.control import Attention, door
 from engine.errors import EngineError, Occupied
 from engine.ledger import Ledger
 from engine.pacing import Pacing
@@ -56,14 +56,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             stack.push_async_callback(lambda: conductor.assembly.close())
             await conductor.take_up_holds()
             stack.enter_context(garbage.collected_seldom(clock))
-            last_heard = clock.monotonic()
-
-            def heard() -> None:
-                nonlocal last_heard
-                last_heard = clock.monotonic()
-
+            attention = Attention(clock)
             snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
-            app = door(conductor, snapshots, ledger, heard)
+            app = door(conductor, snapshots, ledger, attention)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )
@@ -78,7 +73,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 while not conductor.stopped.is_set():
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
-                    if not conductor.busy and clock.monotonic() - last_heard > _IDLE:
+                    if not conductor.busy and attention.quiet > _IDLE:
                         await conductor.end()
                 server.should_exit = True
                 await serving

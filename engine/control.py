@@ -6,8 +6,9 @@ curl --unix-socket .cutover/engine.sock -d '{"reason": "vendor call", "by": "ana
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from starlette.routing import Route
 
 from connectors.kit.errors import ConnectorError
 from engine import checks, planner, trial
+from engine.clock import Clock
 from engine.conductor import Conductor
 from engine.errors import EngineError
 from engine.ledger import Ledger
@@ -45,8 +47,31 @@ Answer = Callable[[Request], Awaitable[BaseModel]]
 log = logging.getLogger(__name__)
 
 
-def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, heard: Callable[[], None]) -> Starlette:
-    """The application behind the socket. `heard` is called at every request."""
+class Attention:
+    """Whether anybody asks for anything: an engine that nobody needs may end, one that is answering may not."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._answering = 0
+        self._last = clock.monotonic()
+
+    @contextlib.contextmanager
+    def paid(self) -> Iterator[None]:
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
+            self._last = self._clock.monotonic()
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last answer; 0 while one is on its way."""
+        return 0.0 if self._answering else self._clock.monotonic() - self._last
+
+
+def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: Attention) -> Starlette:
+    """The application behind the socket."""
 
     async def status(_: Request) -> BaseModel:
         return await snapshots.take()
@@ -88,8 +113,8 @@ def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, heard: Call
 
     def route(path: str, method: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
-            heard()
-            return await _answer(answer, request)
+            with attention.paid():
+                return await _answer(answer, request)
 
         return Route(path, endpoint, methods=[method])
 

@@ -79,7 +79,7 @@ class SystemPacer:
         """Wait until a call in `scope` may start."""
         pacing, wave = self._pacing, _wave.get()
         while True:
-            if pacing.braked(wave):
+            if wave and pacing.braked(wave):  # a hold stops waves; what a person asks meanwhile is answered
                 pacing.blocked[wave] += 1
                 try:
                     await pacing.clear(wave)

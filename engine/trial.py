@@ -10,6 +10,8 @@ from engine.mapping import Absent, Mapped, Traced
 from engine.people import People
 from engine.wire import TracedField, Trial
 
+_PAGE = 100
+
 
 async def try_record(assembly: Assembly, word: str, entity: str = "") -> Trial:
     """The record with this key, or with this label (a ticket number), of this entity (none: the first that has it)."""
@@ -28,8 +30,20 @@ async def _find(flow: Flow, word: str) -> Record | None:
     found = await flow.source.fetch(scope, [word])
     if not found and flow.label:
         labelled = Scope(scope.entity, (flow.source.equals(flow.label, word),), scope.fields)
-        found = (await flow.source.read(labelled, (await flow.source.spans(labelled, 1))[0], 1)).records
+        return await _first(flow, labelled)
     return found[0] if found else None
+
+
+async def _first(flow: Flow, scope: Scope) -> Record | None:
+    """The first record of a scope, on whichever page: an empty one is not the end."""
+    for span in await flow.source.spans(scope, 1):
+        rest: str | None = span
+        while rest is not None:
+            page = await flow.source.read(scope, rest, _PAGE)
+            if page.records:
+                return page.records[0]
+            rest = page.rest
+    return None
 
 
 async def _try(flow: Flow, record: Record) -> Trial:

@@ -1,0 +1,122 @@
+"""What scripts read: no field of it may be renamed or removed. A new field is added here, on purpose."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from engine import wire
+from tests.cockpit.desk import HOSTILE, OBEYED, desk, environment, plain
+
+KEYS = {
+    "Run": "waves by",
+    "Pause": "wave reason by",
+    "Resume": "wave by",
+    "Stop": "by",
+    "Retry": "wave cause keys by",
+    "Resolve": "key target by",
+    "Receipt": "accepted durable effective message",
+    "Problem": "error",
+    "Buckets": "planned to_do synced in_flight in_doubt quarantined excluded conflict edited overlap left",
+    "EntityStatus": "entity child buckets",
+    "HoldStatus": "wave reason by since",
+    "WaveStatus": "wave about after state cause hold playbook approved_by started ended chunks_done chunks_opened "
+    "loose_references buckets entities",
+    "Waiting": "reason now seconds",
+    "Status": "version migration at engine pid began run run_by run_outcome rate retried in_doubt_seen eta_low "
+    "eta_high holds waiting waves total",
+    "PlanEntity": "entity source target records chunks",
+    "PlanWave": "wave about after state playbook records entities seconds_low seconds_high",
+    "Plan": "version migration waves records",
+    "CheckLine": "system subject ok detail hint",
+    "CheckReport": "version ok lines",
+    "AsideGroup": "bucket wave cause field records",
+    "AsideRecord": "entity key wave bucket cause field since tries target parent",
+    "Quarantine": "version groups records",
+    "Event": "id at by what wave detail",
+    "Events": "version events",
+    "TracedField": "field rule sources where value left_out refusal",
+    "Trial": "version entity key source target refused fields",
+}
+
+
+def models() -> dict[str, type[BaseModel]]:
+    return {
+        name: each
+        for name, each in inspect.getmembers(wire, inspect.isclass)
+        if issubclass(each, BaseModel) and each.__module__ == wire.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_model_of_the_wire_is_listed_here() -> None:
+    assert set(models()) == set(KEYS)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_no_field_of_the_wire_is_renamed_or_removed_and_none_is_added_unseen(name: str) -> None:
+    assert list(models()[name].model_fields) == KEYS[name].split()
+
+
+def test_every_verb_with_json_prints_one_document_of_its_model_and_nothing_else(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", [*plain(5), {"id": "BAD", "ref": "PBAD", "number": 7, "priority": "9"}]) as it:
+        assert it.type("run").code == 0
+        for model, *words in [
+            (wire.Status, "status"),
+            (wire.Plan, "plan"),
+            (wire.CheckReport, "check", "--canaries", "0"),
+            (wire.Events, "log"),
+            (wire.Quarantine, "quarantine", "list"),
+            (wire.Quarantine, "quarantine", "show", "BAD"),
+            (wire.Trial, "map", "try", "--record", "P001"),
+            (wire.Trial, "map", "try", "--record", "BAD"),
+        ]:
+            said = it.type(*words, "--json")
+            assert said.err == ""
+            assert list(said.json) == KEYS[model.__name__].split()
+            model.model_validate_json(said.out)
+
+
+def test_a_trial_tells_what_is_left_out_and_what_is_refused(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", [{"id": "K1", "number": 1, "title": "one", "priority": "9", "owner": "bob"}]) as it:
+        trial = it.type("map", "try", "--record", "K1", "--json").json
+        fields = {field["field"]: field for field in trial["fields"]}
+        assert (fields["owner"]["left_out"], fields["owner"]["value"]) == (True, None)
+        assert (fields["priority"]["left_out"], fields["priority"]["refusal"]) == (False, "value not in the map")
+        assert fields["title"] | {"where": ""} == {
+            "field": "title",
+            "rule": "title, as it is",
+            "sources": ["title"],
+            "where": "",
+            "value": "one",
+            "left_out": False,
+            "refusal": "",
+        }
+        assert fields["title"]["where"].endswith("book.yaml:9:14")
+        assert (trial["refused"], trial["target"]) == ("priority: value not in the map", {})
+
+
+def test_json_carries_a_value_whole_and_no_terminal_obeys_it(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", [{"id": "K1", "title": HOSTILE + " ✔ 日本", "priority": "1"}]) as it:
+        for env in (environment(), environment({"PYTHONIOENCODING": "ascii"}), environment({"LC_ALL": "C"})):
+            said = it.type("map", "try", "--record", "K1", "--json", env=env)
+            assert not any(sign in said.out for sign in OBEYED)
+            assert json.loads(said.out)["source"]["title"] == HOSTILE + " ✔ 日本"
+
+
+def test_questions_are_answered_while_every_wave_is_held(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 3) as it:
+        assert it.type("pause", "--reason", "the vendor calls").code == 0
+        for words in (["plan"], ["check", "--canaries", "0"], ["map", "try", "--record", "P001"]):
+            assert it.type(*words, "--json").json["version"] == wire.WIRE_VERSION
+
+
+def test_a_watched_status_prints_one_document_a_line(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 3) as it:
+        watch = it.begin("status", "--watch", "--json")
+        assert watch.stdout is not None
+        for _ in range(2):
+            wire.Status.model_validate_json(watch.stdout.readline())
