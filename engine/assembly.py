@@ -57,7 +57,8 @@ async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: 
     systems: dict[str, Connector] = {}
     for name, system in migration.systems.items():
         limits = system.limits.model_dump(exclude_none=True)
-        connection = Connection(name, system.connector, access[name].url, access[name].auth, system.options, limits)
+        secrets, folder = access[name], str(migration.folder)
+        connection = Connection(name, system.connector, secrets.url, secrets.auth, system.options, limits, folder)
         systems[name] = connect(connection, Ports(clock, pacing.system(name, limits)))
     program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")
     flows = {

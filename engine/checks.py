@@ -75,6 +75,9 @@ async def _schema(flow: Flow) -> list[CheckLine]:
         known = {info.name: info for info in await flow.target.schema(flow.target_entity)}
     except ConnectorError as error:
         return [_failed(flow.target_system, subject, error)]
+    if not known:
+        detail = "nothing is there yet to compare the mapping with"
+        return [CheckLine(system=flow.target_system, subject=subject, ok=True, detail=detail)]
     lines = [_target_field(flow, subject, name, known) for name in flow.mapper.makes]
     missing = [info.name for info in known.values() if info.required and info.name not in flow.mapper.makes]
     lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from connectors.kit.contract import Page, Record, Scope
+from connectors.kit.contract import Feed, Page, Record, Scope
 from engine.context import Context
 from engine.flow import Flow
 from engine.patience import Patience
@@ -43,13 +43,18 @@ class Copier:
         self._chunk = chunk
         self._workers = workers
 
-    async def copy(self) -> None:
-        """Everything in scope, from where the ledger says it was left."""
+    @property
+    def has_feed(self) -> bool:
+        """The source tells what changed; where it does not, only a sweep of all keys can."""
+        return self._flow.reads.feed is not Feed.NONE
+
+    async def copy(self) -> bool:
+        """Everything in scope, from where the ledger says it was left. False when all had been read before."""
         context, flow, ask = self._context, self._flow, self._patience.ask
         lanes = await context.ledger.lanes(context.wave, flow.entity)
         if not lanes:
             # The position comes first: what changes while we read is then seen by the catch-up.
-            position = await ask(flow.source.position, self._scope)
+            position = await ask(flow.source.position, self._scope) if self.has_feed else ""
             spans = await ask(flow.source.spans, self._scope, 1)
             await context.ledger.open_lanes(context.wave, flow.entity, spans, position)
             lanes = await context.ledger.lanes(context.wave, flow.entity)
@@ -63,6 +68,7 @@ class Copier:
                     readers.create_task(self._read(queue, lane, rest))
             for _ in range(self._workers):
                 await queue.put(None)
+        return any(rest is not None for rest in lanes.values())
 
     async def _refill(self, queue: Queue) -> None:
         """Read again the chunks that were open when the last engine ended."""
@@ -102,6 +108,8 @@ class Copier:
 
     async def catch_up_to_now(self) -> None:
         """Take over all that had changed when this was called: the feed shows it only after its settle horizon."""
+        if not self.has_feed:
+            return
         await self.catch_up()
         horizon = self._flow.reads.settle + 3 * self._flow.reads.granularity
         if horizon:

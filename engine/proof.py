@@ -7,11 +7,11 @@ from bisect import bisect_left
 from hashlib import blake2b
 from typing import NamedTuple
 
-from connectors.kit.contract import Scope
+from connectors.kit.contract import Record, Scope
 from engine.context import Context
 from engine.copying import Copier
 from engine.flow import Flow
-from engine.model import Bucket, SetAside
+from engine.model import Bucket, Entry, SetAside
 from engine.patience import Patience
 
 _PAGE = 1000
@@ -38,7 +38,7 @@ async def add_up(context: Context, flow: Flow, scope: Scope, patience: Patience)
 
 
 async def sweep(context: Context, flow: Flow, scope: Scope, copier: Copier, patience: Patience) -> int:
-    """Read all keys in scope: carry what the ledger lacks, exclude what is gone. Gives the number of keys seen.
+    """Read all keys in scope: carry what the ledger lacks or has older, mark what is gone. Gives the keys seen.
 
     Eight bytes a key are kept: 8 MB for a million records.
     """
@@ -51,7 +51,7 @@ async def sweep(context: Context, flow: Flow, scope: Scope, copier: Copier, pati
             keys = [record.key for record in page.records]
             seen.extend(map(_digest, keys))
             known = await context.ledger.known(flow.entity, keys) if keys else {}
-            missing = [key for key in keys if key not in known or known[key].bucket is Bucket.LEFT]
+            missing = [record.key for record in page.records if _lacks(known.get(record.key), record)]
             if missing:
                 await copier.carry_keys(missing, again=True)
             rest = page.rest
@@ -65,6 +65,10 @@ async def sweep(context: Context, flow: Flow, scope: Scope, copier: Copier, pati
             aside = [SetAside(key, _LEFT, "", known[key].target, known[key].version) for key in gone]
             await context.ledger.settle(context.wave, flow.entity, (), aside, bucket=Bucket.LEFT)
     return len(ordered)
+
+
+def _lacks(entry: Entry | None, record: Record) -> bool:
+    return entry is None or entry.bucket is Bucket.LEFT or record.version > entry.version
 
 
 def _digest(key: str) -> int:

@@ -72,8 +72,12 @@ class WaveRunner:
         for part in self._parts:
             await add_up(context, part.flow, part.scope, self._patience)
         for part in self._parts:
-            await self._copiers[part.flow.name].copy()
-            await self._copiers[part.flow.name].finish()
+            copier = self._copiers[part.flow.name]
+            read = await copier.copy()
+            await copier.finish()
+            if not (read or copier.has_feed):
+                # Run again: what changed since the last time shows only by looking at everything.
+                await sweep(context, part.flow, part.scope, copier, self._patience)
         await context.ledger.wave_state(context.name, WaveState.CATCHING_UP)
         await self._catch_up()
         await context.ledger.wave_state(context.name, WaveState.RECONCILING)

@@ -72,8 +72,6 @@ class Limits(Model):
     """Calls a second, at most."""
     requests_per_hour: Positive | None = None
     """Calls an hour, at most."""
-    points_per_hour: Positive | None = None
-    """Points an hour, at most, where the vendor counts points."""
     retry_wait: Positive | None = None
     """Seconds that one call may wait for a busy system before its wave waits instead."""
 

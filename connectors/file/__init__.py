@@ -1,6 +1,6 @@
 """Connector `file`: a folder of JSONL and CSV files, one for each entity.
 
-`connection.url` is a folder: `file:///data/export`, or a path relative to where the engine was started. The entity
+`connection.url` is a folder: `file:///data/export`, or a path relative to the migration folder. The entity
 `incident` is `incident.jsonl` or `incident.csv`; with `.gz` it can be read, not written. Options: see `options`.
 
 As a source. Files of any size are streamed: only keys and offsets are kept in memory, about 40 bytes a record.

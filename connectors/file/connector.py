@@ -37,7 +37,9 @@ def connect(connection: Connection, ports: Ports) -> Files:
     if not place or "://" in place:
         hint = "Write file:///path/to/folder, or a path"
         raise Misconfigured(f"{connection.name}: the URL names no folder", hint=hint)
-    return Files(Folder(Path(place).expanduser(), read_options(Options, connection), ports), ports)
+    return Files(
+        Folder(Path(connection.folder, Path(place).expanduser()), read_options(Options, connection), ports), ports
+    )
 
 
 class Files(FileSource, FileTarget):

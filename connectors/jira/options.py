@@ -44,7 +44,6 @@ class Options(BaseModel):
 # What the kit's HTTP layer reads for itself.
 _HTTP = {"transport", "timeout", "connect_timeout", "verify", "ca_file", "proxy", "trust_env"} | {
     "attempts",
-    "max_throttle_wait",
 }
 
 

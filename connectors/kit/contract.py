@@ -41,6 +41,7 @@ class Connection:
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""  # of the migration: what relative paths are relative to
 
 
 class Clock(Protocol):

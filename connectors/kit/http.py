@@ -110,7 +110,7 @@ class Http:
     ) -> None:
         """`auth`: see `kit.auth.auth_for`. `headers` go with every call. `stranger` tells an answer that was given to
         an anonymous caller although we signed, for vendors that do so instead of a 401. Options: see `kit.transport.client`, and
-        `attempts` (5), `max_throttle_wait` (120 s)."""
+        `attempts` (5); of the limits `retry_wait` (120 s)."""
         self.ports = ports
         self.name = connection.name
         self._clock = ports.clock
@@ -121,7 +121,7 @@ class Http:
         self._client = transport.client(connection)
         self._budget = Budget(ports.clock)
         self._attempts = int(connection.options.get("attempts", ATTEMPTS))
-        self._patience = float(connection.options.get("max_throttle_wait", LONGEST_THROTTLE))
+        self._patience = float(connection.limits.get("retry_wait", LONGEST_THROTTLE))
         self._base = connection.url.rstrip("/")
         self._headers = {
             "Accept": "application/json",

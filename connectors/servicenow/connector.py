@@ -56,7 +56,6 @@ class Options(BaseModel):
     timeout: float = Field(90.0, gt=0, description="Seconds to wait for an answer; its own quota is 60 s.")
     connect_timeout: float = Field(10.0, gt=0)
     attempts: int = Field(5, ge=1)
-    max_throttle_wait: float = Field(120.0, ge=0)
     verify: bool = True
     ca_file: str = ""
     proxy: str = ""
