@@ -19,4 +19,6 @@ def of_run(status: Status) -> int:
     """What a run that is over means for a script."""
     if status.run_outcome == "done" or all(wave.state in _LOADED for wave in status.waves):
         return DONE
+    if status.run_outcome == "interrupted":
+        return NO_ENGINE  # it was stopped, or died and was started again by somebody's question
     return NEEDS_HUMAN if status.run_outcome.startswith("needs_human") else FAILED

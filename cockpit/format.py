@@ -192,9 +192,9 @@ def run_block(status: Status, typed: Typed, columns: int, lines: int) -> list[st
     if len(running) > room:  # first what is not over yet
         shown = [wave for wave in running if wave.state not in _OVER][:room] or running[-room:]
     name = max((len(wave.wave) for wave in shown), default=4)
-    width = max(8, min(30, columns - _WIDEST_STATE - name - 34))
+    width = max(8, min(30, columns - _WIDEST_STATE - name - 40))
     body = [
-        f"  {state(wave):<{_WIDEST_STATE}} {wave.wave:<{name}}  {bar(wave.buckets, width)}  {progress(wave.buckets)}"
+        f"  {state(wave):<{_WIDEST_STATE}} {wave.wave:<{name}}  {bar(wave.buckets, width)}  {_moved(wave)}"
         for wave in shown
     ]
     if len(shown) < len(running):
@@ -206,7 +206,7 @@ def progress_line(status: Status) -> str:
     """What a log or a pipe should know. Without time and pace: the same line again means that nothing changed."""
     running = [wave for wave in status.waves if wave.wave in status.run and wave.state != "approved"]
     active = [wave for wave in running if wave.state not in _OVER]
-    shown = " · ".join(f"{wave.wave} {state(wave)} {progress(wave.buckets)}" for wave in (active or running))
+    shown = " · ".join(f"{wave.wave} {state(wave)} {_moved(wave)}" for wave in (active or running))
     line = shown or "starting"
     if status.total.quarantined:
         line += f"  quarantined {count(status.total.quarantined)}"
@@ -219,6 +219,12 @@ def progress_line(status: Status) -> str:
 
 def waits_now(status: Status) -> list[str]:
     return [waiting.reason for waiting in status.waiting if waiting.now]
+
+
+def _moved(wave: WaveStatus) -> str:
+    """A wave's progress, with what hangs on its records: comments may take longer than the records themselves."""
+    children = sum(entity.buckets.synced for entity in wave.entities if entity.child)
+    return progress(wave.buckets) + (f" + {counted(children, 'child', 'children')}" if children else "")
 
 
 def _pace(status: Status) -> str:
