@@ -169,8 +169,9 @@ def outcome_lines(status: Status, typed: Typed) -> list[str]:
     if how == "interrupted":
         return [f"The last run was interrupted; nothing is lost. Go on: {typed('run')}"]
     lines = []
-    if how != "done":
-        lines.append(f"The last run ended as {how.replace('_', ' ')}. When that is mended, go on: {typed('run')}")
+    if how != "done":  # the wave above says why
+        word = "needs a person" if how.startswith("needs_human") else "failed"
+        lines.append(f"The last run {word}. When that is mended, go on: {typed('run')}")
     if status.total.in_doubt:
         lines.append(f"In doubt, and a person must look: {typed('quarantine list')}")
     elif status.total.quarantined:
