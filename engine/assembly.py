@@ -58,6 +58,7 @@ async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: 
     for name, system in migration.systems.items():
         limits = system.limits.model_dump(exclude_none=True)
         secrets, folder = access[name], str(migration.folder)
+        # Connecting opens no connection yet: what was made before a failure here holds nothing.
         connection = Connection(name, system.connector, secrets.url, secrets.auth, system.options, limits, folder)
         systems[name] = connect(connection, Ports(clock, pacing.system(name, limits)))
     program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")

@@ -54,6 +54,7 @@ class Conductor:
         self._people = People()
         self._born = clock.now()
         self._one_at_a_time = asyncio.Lock()
+        self._retired: Assembly | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -161,15 +162,22 @@ class Conductor:
         return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
 
     async def resolve(self, command: Resolve) -> Receipt:
+        self._refuse_when_busy()
         rows = await self._ledger.aside(keys=[command.key])
         rows = [row for row in rows if row.bucket is Bucket.IN_DOUBT]
         if not rows:
             raise Refused(f"{command.key} is not in doubt. Type: cutover quarantine list")
+        if len(rows) > 1:
+            raise Refused(
+                f"{command.key} is in doubt in {' and '.join(row.entity for row in rows)}: resolve them there."
+            )
         row = rows[0]
         number, wave = await self._ledger.entity(row.entity), (await self._ledger.waves())[row.wave].id
         known = (await self._ledger.known(number, [row.key]))[row.key]
         if command.target:
-            entry = Entry(row.key, Bucket.IN_FLIGHT, command.target, known.version)
+            # What hangs on a record is whole as it is; a record's status and comments are taken up by the next run.
+            bucket = Bucket.SYNCED if row.parent else Bucket.IN_FLIGHT
+            entry = Entry(row.key, bucket, command.target, known.version)
             await self._ledger.settle(wave, number, [entry])
             word = f"exists as {command.target}"
         else:
@@ -199,6 +207,8 @@ class Conductor:
             await self._rest(ALL, _GRACE)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._retired is not None:
+            await self._retired.close()
         self.stopped.set()
 
     # ------------------------------------------------------------ the run
@@ -207,8 +217,11 @@ class Conductor:
         """Take the migration folder as it stands now."""
         self._refuse_when_busy()
         fresh = await self._assemble()
-        await self.assembly.close()
-        self.assembly = fresh
+        if self._retired is not None:
+            await self._retired.close()
+        # Kept open for one run more: a plan or a check may be asking through it at this moment.
+        self._retired, self.assembly = self.assembly, fresh
+        self._people = People()
 
     async def _preflight(self, drafts: list[str]) -> None:
         """Waves that were never checked: ready, or refused with what is missing."""
@@ -224,6 +237,8 @@ class Conductor:
             raise Refused(f"Not ready. {cause} All of it: cutover check")
 
     async def _begin(self, names: list[str], by: str, work: Work) -> None:
+        if self._stopping:
+            raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         books = sorted({self.assembly.waves[name].playbook for name in names})
         number = await self._ledger.start_run(names, by, " ".join(books))
         self.running = names
@@ -271,7 +286,8 @@ class Conductor:
             self._secret,
             self._born,
         )
-        return WaveRunner(context, planned.parts, self.brake, planned.chunk, planned.workers)
+        flows = tuple(self.assembly.flows.values())
+        return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers)
 
     # ------------------------------------------------------------ refusals
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from connectors.kit.contract import Feed, Page, Record, Scope
 from engine.context import Context
+from engine.errors import Refused
 from engine.flow import Flow
 from engine.patience import Patience
 from engine.pipeline import Pipeline
@@ -41,6 +43,7 @@ class Copier:
         self._pipeline = pipeline
         self._patience = patience
         self._chunk = chunk
+        self.restless = False  # the source changed while the wave went on
         self._workers = workers
 
     @property
@@ -84,6 +87,7 @@ class Copier:
     async def _read(self, queue: Queue, lane: int, rest: str | None) -> None:
         while rest is not None:
             page = await self._page(rest)
+            _refuse_nul((record.key for record in page.records), self._flow)
             await self._context.ledger.open_chunk(
                 self._context.wave, self._flow.entity, lane, page.span, page.rest, len(page.records)
             )
@@ -117,6 +121,16 @@ class Copier:
             await self._context.pacing.wait(reason, self._context.clock.sleep(horizon))
             await self.catch_up()
 
+    async def children_again(self) -> None:
+        """What hangs on records may be added without a change of the record itself: it is listed once more."""
+        if not self._flow.children:
+            return
+        after = ""
+        while parents := await self._context.ledger.parents(self._context.wave, self._flow.entity, after, self._chunk):
+            after = next(reversed(parents))
+            for child in self._flow.children:
+                await self._patience.persist(self._pipeline.carry_children, child, parents, again=False)
+
     async def catch_up(self) -> bool:
         """Take over what changed at the source since the watermark. True when there was anything newer."""
         context, flow = self._context, self._flow
@@ -126,7 +140,9 @@ class Copier:
             if position is None:
                 return found
             part = await self._patience.ask(flow.source.changes, self._scope, position)
+            self.restless = self.restless or bool(part.changes)
             versions = {change.key: change.version for change in part.changes if not change.deleted}
+            _refuse_nul(versions, flow)
             known = await context.ledger.known(flow.entity, list(versions)) if versions else {}
             newer = [key for key, version in versions.items() if key not in known or version > known[key].version]
             if newer:
@@ -146,3 +162,11 @@ class Copier:
             await self._patience.persist(self._pipeline.carry, self._flow, records, again=again)
             existing += len(records)
         return existing
+
+
+def _refuse_nul(keys: Iterable[str], flow: Flow) -> None:
+    """SQLite ends a text at a NUL: two such keys would become one."""
+    if any("\x00" in key for key in keys):
+        raise Refused(
+            f"A key of {flow.name} at {flow.source_system} holds a NUL character. Mend it there, or filter it."
+        )

@@ -115,12 +115,12 @@ class Database:
             for job in jobs:
                 try:
                     counts.append((job, await self._apply(job, alone=len(jobs) == 1)))
-                except sqlite3.Error as error:
+                except Exception as error:
                     if not self._writer.in_transaction:
                         raise  # a full disk ends the whole transaction, not only this part of it
                     job.done.set_exception(LedgerError(_explain(error, self.path)))
             await self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             with contextlib.suppress(sqlite3.Error):
                 await self._writer.execute("ROLLBACK")
             for job in jobs:
@@ -140,7 +140,7 @@ class Database:
             for sql, parameters in job.statements:
                 cursor = await self._writer.execute(sql, parameters)
                 rows.append(cursor.rowcount)
-        except sqlite3.Error:
+        except Exception:
             if self._writer.in_transaction:
                 await self._writer.execute("ROLLBACK" if alone else "ROLLBACK TO job")
                 if alone:
@@ -151,9 +151,9 @@ class Database:
         return rows
 
 
-def _explain(error: sqlite3.Error, path: Path) -> str:
+def _explain(error: Exception, path: Path) -> str:
     """What SQLite's word means for an operator. Never the statement's parameters."""
-    text = str(error)
+    text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
     if "full" in text:
         advice = "The disk is full. Free space there; what was acknowledged is safe. Then: cutover run"
     elif "readonly" in text:

@@ -6,8 +6,8 @@ known to exist or known to be absent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from connectors.kit.contract import Creates, Doubt, Written
 from connectors.kit.errors import Unavailable
@@ -15,7 +15,7 @@ from engine.calls import send
 from engine.context import Context
 from engine.flow import Flow
 from engine.jobs import Job, sort
-from engine.model import Bucket, Intent, SetAside
+from engine.model import Bucket, Entry, Intent, SetAside
 from engine.settling import settle
 
 _ROUNDS = 8  # creates of one record that end without an answer, before the target is called unavailable
@@ -30,7 +30,8 @@ class Creator:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._left_over: dict[int, dict[str, Intent]] = {}  # entity -> key -> intent of an engine before this one
+        self._open: dict[int, dict[str, Intent]] = {}  # entity -> key -> an intent that nobody here waits for
+        self._read: dict[int, datetime] = {}  # entity -> when these were read: their calls had left by then
 
     async def create(self, flow: Flow, jobs: list[Job]) -> list[Job]:
         """The jobs that exist at the target now. Raises what a whole call raised, after settling the others."""
@@ -38,35 +39,55 @@ class Creator:
             return []
         if flow.writes.creates is Creates.NATIVE:
             return await self._resend_until_answered(flow, jobs)
-        done, jobs = await self._left_over_first(flow, jobs)
-        for _ in range(_ROUNDS):
-            if not jobs:
-                return done
-            created, jobs = await self._intend_and_create(flow, jobs)
-            done += created
+        try:
+            done, jobs = await self._open_ones_first(flow, jobs)
+            for _ in range(_ROUNDS):
+                if not jobs:
+                    return done
+                created, jobs = await self._intend_and_create(flow, jobs)
+                done += created
+        except BaseException:
+            # Cut off with intents open: whoever carries these records next has to find them in the ledger.
+            self._open.pop(flow.entity, None)
+            raise
         if jobs:
             raise Unavailable(_no_answer(flow, jobs))
         return done
 
     async def clear_up(self, flow: Flow) -> None:
-        """Intents of records that the source no longer shows: whatever was created for them is found and kept known."""
+        """Resolve the intents of records that the source no longer shows or the mapping no longer takes.
+
+        What was created for them is found and kept known; where nobody can know, a person is asked.
+        """
         context = self._context
-        left_over = await context.ledger.intents(context.wave, flow.entity)
-        if not left_over:
+        left = await context.ledger.intents(context.wave, flow.entity)
+        if not left:
             return
-        known = await context.ledger.known(flow.entity, list(left_over))
-        lost = [intent for key, intent in left_over.items() if key not in known]
-        if lost and flow.writes.creates is not Creates.NONE:
-            doubts = [Doubt(flow.xid(intent.key), intent.mark, context.born) for intent in lost]
-            there = await look(context, flow, doubts)
-            orphans = [
-                SetAside(intent.key, "gone at the source while it was created", "", written.target)
-                for intent in lost
-                if (written := there.get(flow.xid(intent.key))) is not None
-            ]
-            await settle(context, flow, [], orphans, bucket=Bucket.LEFT)
-        await context.ledger.drop_intents(context.wave, flow.entity)
-        self._left_over.pop(flow.entity, None)
+        known = await context.ledger.known(flow.entity, list(left))
+        lost = [intent for key, intent in left.items() if key not in known or not known[key].target]
+        try:
+            doubts = [_doubt_of(flow, intent) for intent in lost]
+            there = await look(context, flow, doubts, context.clock.now()) if lost else {}
+        except Unknowable:
+            await settle(context, flow, [], [_undecided(flow, intent) for intent in lost], bucket=Bucket.IN_DOUBT)
+        else:
+            found = [(intent, there[flow.xid(intent.key)]) for intent in lost if flow.xid(intent.key) in there]
+            await self._keep(flow, found, known)
+        await context.ledger.drop_intents(context.wave, flow.entity, {intent.id for intent in left.values()})
+        self._open.pop(flow.entity, None)
+
+    async def _keep(self, flow: Flow, found: list[tuple[Intent, Written]], known: dict[str, Entry]) -> None:
+        """Remember where these are: what is set aside stays so; what the source lost has left the scope."""
+        context = self._context
+        kept = [known[intent.key]._replace(target=written.target) for intent, written in found if intent.key in known]
+        gone = [
+            SetAside(intent.key, "gone at the source while it was created", "", written.target)
+            for intent, written in found
+            if intent.key not in known
+        ]
+        if kept:
+            await context.ledger.settle(context.wave, flow.entity, kept)
+        await settle(context, flow, [], gone, bucket=Bucket.LEFT)
 
     async def _resend_until_answered(self, flow: Flow, jobs: list[Job]) -> list[Job]:
         done: list[Job] = []
@@ -85,54 +106,56 @@ class Creator:
         context = self._context
         async with context.pacing.step(context.name):
             mark = await flow.target.mark(flow.target_entity, [job.write for job in jobs])
-        intent = await context.ledger.intend(context.wave, flow.entity, [job.key for job in jobs], mark)
+        intent = await context.ledger.intend(context.wave, flow.entity, _keys(jobs), mark)
         written, aside, doubtful, broken = sort(jobs, await send(context, flow, flow.target.create, jobs))
-        await settle(context, flow, written, aside, intent=intent, in_doubt=[job.key for job in doubtful])
+        await settle(context, flow, written, aside, intent=intent.id, in_doubt=_keys(doubtful))
         absent: list[Job] = []
         if doubtful:
             context.telemetry.count("in_doubt", len(doubtful))
-            doubts = [job.doubt(mark, context.clock.now()) for job in doubtful]
-            found, absent = await self._resolve(flow, doubtful, doubts, {intent: [job.key for job in doubtful]})
+            intents = {job.key: intent for job in doubtful}
+            found, absent = await self._resolve(flow, doubtful, intents, context.clock.now(), intents)
             written += found
         if broken is not None:
             raise broken
         return written, absent
 
-    async def _left_over_first(self, flow: Flow, jobs: list[Job]) -> tuple[list[Job], list[Job]]:
-        """(found, still to create): first the creates that an engine before this one sent and died."""
+    async def _open_ones_first(self, flow: Flow, jobs: list[Job]) -> tuple[list[Job], list[Job]]:
+        """(found, still to create): first the creates that were sent before, and whose answer nobody read."""
         context = self._context
-        if flow.entity not in self._left_over:
-            self._left_over[flow.entity] = await context.ledger.intents(context.wave, flow.entity)
-        left_over = self._left_over[flow.entity]
-        mine = [job for job in jobs if job.key in left_over]
+        if flow.entity not in self._open:
+            self._open[flow.entity] = await context.ledger.intents(context.wave, flow.entity)
+            self._read[flow.entity] = context.clock.now()
+        open_ones = self._open[flow.entity]
+        mine = [job for job in jobs if job.key in open_ones]
         if not mine:
             return [], jobs
-        doubts = [job.doubt(left_over[job.key].mark, context.born) for job in mine]
-        touched = {left_over[job.key].id for job in mine}
-        intents: dict[int, list[str]] = {number: [] for number in touched}
-        for key, intent in left_over.items():
-            if intent.id in touched:
-                intents[intent.id].append(key)
-        found, absent = await self._resolve(flow, mine, doubts, intents)
+        intents = {job.key: open_ones[job.key] for job in mine}
+        found, absent = await self._resolve(flow, mine, intents, self._read[flow.entity], open_ones)
         for job in mine:
-            del left_over[job.key]
-        taken = {job.key for job in mine}
-        return found, [job for job in jobs if job.key not in taken] + absent
+            open_ones.pop(job.key, None)
+        return found, [job for job in jobs if job.key not in intents] + absent
 
     async def _resolve(
-        self, flow: Flow, jobs: list[Job], doubts: list[Doubt], intents: Mapping[int, list[str]]
+        self,
+        flow: Flow,
+        jobs: list[Job],
+        intents: dict[str, Intent],
+        left_by: datetime,
+        open_ones: dict[str, Intent],
     ) -> tuple[list[Job], list[Job]]:
-        """(found, absent) of these creates, both certain. `intents`: their numbers, and the keys open in each."""
+        """(found, absent) of these creates, both certain. Their calls had left by `left_by`.
+
+        `open_ones` are all keys that are open in the same intents: those that are not resolved here stay open.
+        """
         context = self._context
         aside: list[SetAside] = []
         found: list[Job] = []
         absent: list[Job] = []
         bucket = Bucket.QUARANTINED
         try:
-            there = await look(context, flow, doubts)
+            there = await look(context, flow, [job.doubt(intents[job.key]) for job in jobs], left_by)
         except Unknowable:
-            cause = f"{flow.target_entity} created or not? It cannot be looked up: check there, then `cutover resolve`"
-            aside = [job.set_aside(cause) for job in jobs]
+            aside = [job.set_aside(_undecided(flow, intents[job.key]).cause) for job in jobs]
             bucket = Bucket.IN_DOUBT
         else:
             for job in jobs:
@@ -141,20 +164,21 @@ class Creator:
                     found.append(job)
                 else:
                     absent.append(job)
-        answered = {job.key for job in jobs}
         # Entries first, then the intents go: an entry may stand beside its intent for a moment, never neither.
         await settle(context, flow, found, aside, bucket=bucket)
-        for number, keys in intents.items():
-            left = [key for key in keys if key not in answered]
+        for number in {intent.id for intent in intents.values()}:
+            left = [
+                (key, intent.parent) for key, intent in open_ones.items() if intent.id == number and key not in intents
+            ]
             await settle(context, flow, [], [], intent=number, in_doubt=left)
         return found, absent
 
 
-async def look(context: Context, flow: Flow, doubts: Sequence[Doubt]) -> dict[str, Written]:
+async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: datetime) -> dict[str, Written]:
     """{xid: Written} of the creates that were applied. When this returns, the others are certainly absent.
 
     A call whose answer was lost may still be applied a little later (`late_commit`), and a search may show it later
-    still (`search_settle`): absence counts only when both have passed since the call left.
+    still (`search_settle`): absence counts only when both have passed since `left_by`, when the calls had left.
     """
     creates = flow.writes.creates
     if creates is Creates.NONE:
@@ -166,9 +190,8 @@ async def look(context: Context, flow: Flow, doubts: Sequence[Doubt]) -> dict[st
         looks = (0.0, settled / 4, settled / 2, settled)
     found: dict[str, Written] = {}
     left = list(doubts)
-    latest = max(doubt.sent for doubt in doubts)
     for seconds in looks:
-        wait = (latest + timedelta(seconds=seconds) - context.clock.now()).total_seconds()
+        wait = (left_by + timedelta(seconds=seconds) - context.clock.now()).total_seconds()
         if wait > 0:
             reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
             await context.pacing.wait(reason, context.clock.sleep(wait))
@@ -178,6 +201,20 @@ async def look(context: Context, flow: Flow, doubts: Sequence[Doubt]) -> dict[st
         if not left:
             break
     return found
+
+
+def _keys(jobs: Iterable[Job]) -> list[tuple[str, str]]:
+    """What an intent keeps of its records: the key, and the target id of what a record hangs on."""
+    return [(job.key, job.write.parent) for job in jobs]
+
+
+def _doubt_of(flow: Flow, intent: Intent) -> Doubt:
+    return Doubt(flow.xid(intent.key), intent.mark, datetime.fromisoformat(intent.sent), intent.parent)
+
+
+def _undecided(flow: Flow, intent: Intent) -> SetAside:
+    cause = f"{flow.target_entity} created or not? It cannot be looked up: check there, then `cutover resolve`"
+    return SetAside(intent.key, cause)
 
 
 def _no_answer(flow: Flow, jobs: Sequence[Job]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from connectors.kit.contract import Doubt, Failed, Outcome, Record, Rejected, Write, Written
 from connectors.kit.errors import ConnectorError, InDoubt
 from engine.mapping import Mapped
-from engine.model import Entry, SetAside
+from engine.model import Entry, Intent, SetAside
 
 _SHORTEST_SECRET = 4  # characters: a shorter value hides nothing, and removing it would garble every sentence
 
@@ -23,6 +23,7 @@ class Job:
     mapped: Mapped
     entry: Entry
     write: Write
+    print: str  # keyed hash of the record as it should stand at the target
 
     @property
     def key(self) -> str:
@@ -30,8 +31,8 @@ class Job:
 
     @property
     def outdated(self) -> bool:
-        """The target has an older version of it."""
-        return self.record.version > self.entry.version
+        """The target has an older version of it, or nobody knows which: it was set aside, or a person found it."""
+        return self.record.version > self.entry.version or not self.entry.print
 
     def exists(self, target: str) -> None:
         """It is there now, under this id, in the version that was read."""
@@ -41,8 +42,9 @@ class Job:
     def set_aside(self, cause: str, field: str = "") -> SetAside:
         return SetAside(self.key, cause, field, self.entry.target, self.record.version, self.record.parent)
 
-    def doubt(self, mark: str, sent: datetime) -> Doubt:
-        return Doubt(self.write.xid, mark, sent, self.write.parent, self.write.fields)
+    def doubt(self, intent: Intent) -> Doubt:
+        sent = datetime.fromisoformat(intent.sent)
+        return Doubt(self.write.xid, intent.mark, sent, self.write.parent, self.write.fields)
 
 
 class Sorted(NamedTuple):

@@ -25,7 +25,8 @@ _UPSERT_ENTRIES = """
 INSERT INTO entry (entity, key, wave, bucket, target, version, print)
 SELECT ?1, value->>0, ?2, value->>1, value->>2, value->>3, value->>4 FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
-SET bucket = excluded.bucket, target = excluded.target, version = excluded.version, print = excluded.print
+SET wave = excluded.wave, bucket = excluded.bucket, target = excluded.target,
+    version = excluded.version, print = excluded.print
 """
 _NAME_CAUSES = "INSERT OR IGNORE INTO cause (text) SELECT DISTINCT value->>1 FROM json_each(?1)"
 _UPSERT_ASIDE = """
@@ -33,7 +34,7 @@ INSERT INTO aside (entity, key, wave, cause, field, parent, since)
 SELECT ?1, value->>0, ?2, (SELECT id FROM cause WHERE text = value->>1), value->>2, value->>3, ?4
 FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
-SET cause = excluded.cause, field = excluded.field, tries = tries + 1
+SET wave = excluded.wave, cause = excluded.cause, field = excluded.field, tries = tries + 1
 """
 
 
@@ -163,8 +164,8 @@ class Ledger(Logbook):
         )
         return {row[0]: Entry(row[0], Bucket(row[1]), *row[2:]) for row in rows}
 
-    async def intend(self, wave: int, entity: int, keys: Sequence[str], mark: str) -> int:
-        """About to create these: durable before the call goes out. Gives the intent's number."""
+    async def intend(self, wave: int, entity: int, keys: Sequence[tuple[str, str]], mark: str) -> Intent:
+        """About to create these (key, target id of what it hangs on): durable before the call goes out."""
         sent = self._now()
         number = self._intent_number()
         await self._db.write(
@@ -176,7 +177,7 @@ class Ledger(Logbook):
                 )
             ],
         )
-        return number
+        return Intent("", mark, sent, number)
 
     async def settle(
         self,
@@ -186,15 +187,16 @@ class Ledger(Logbook):
         aside: Iterable[SetAside] = (),
         *,
         references: Iterable[tuple[str, str, int, str]] = (),
+        replace_references: bool = False,
         intent: int | None = None,
-        in_doubt: Sequence[str] = (),
+        in_doubt: Sequence[tuple[str, str]] = (),
         bucket: Bucket = Bucket.QUARANTINED,
         point: str = "settle",
     ) -> None:
         """What became of records: entries as they are now, records set aside, and the intent that this answers.
 
-        `references` are (key, name, to_entity, to_key). `in_doubt` are the keys of the intent that still have no
-        answer: the intent stays for these.
+        `references` are (key, name, to_entity, to_key); with `replace_references` these entries have no others.
+        `in_doubt` are the keys of the intent that still have no answer: the intent stays for these.
         """
         rows = [(e.key, int(e.bucket), e.target, e.version, e.print) for e in entries]
         set_aside = list(aside)
@@ -207,6 +209,9 @@ class Ledger(Logbook):
             statements.append((_UPSERT_ENTRIES, (entity, wave, kept)))
             statements.append((_NAME_CAUSES, (causes,)))
             statements.append((_UPSERT_ASIDE, (entity, wave, causes, self._now())))
+        references = list(references)
+        if replace_references and rows:
+            statements.append(self._forget_references(entity, [row[0] for row in rows], references))
         statements += [
             (
                 "INSERT OR IGNORE INTO reference (entity, key, name, to_entity, to_key, wave) "
@@ -223,14 +228,19 @@ class Ledger(Logbook):
     async def intents(self, wave: int, entity: int) -> dict[str, Intent]:
         """Creates that went out and were never answered, by key."""
         rows = await self._db.read(
-            "SELECT j.value, mark, sent, intent.id FROM intent, json_each(intent.keys) j WHERE wave = ? AND entity = ?",
+            "SELECT j.value->>0, mark, sent, intent.id, j.value->>1 FROM intent, json_each(intent.keys) j "
+            "WHERE wave = ? AND entity = ?",
             (wave, entity),
         )
         return {row[0]: Intent(*row) for row in rows}
 
-    async def drop_intents(self, wave: int, entity: int) -> None:
-        """Every one of them has been resolved: each key has an entry or is certainly absent."""
-        await self._db.write("drop_intents", [("DELETE FROM intent WHERE wave = ? AND entity = ?", (wave, entity))])
+    async def drop_intents(self, wave: int, entity: int, numbers: Iterable[int]) -> None:
+        """These have been resolved: each of their keys has an entry or is certainly absent."""
+        rows = [
+            ("DELETE FROM intent WHERE id = ? AND wave = ? AND entity = ?", (number, wave, entity))
+            for number in numbers
+        ]
+        await self._db.write("drop_intents", rows)
 
     async def overlap(self, wave: int, entity: int, keys: Sequence[str]) -> None:
         """In this wave's scope, but an earlier wave has moved them."""
@@ -243,6 +253,36 @@ class Ledger(Logbook):
                 )
             ],
         )
+
+    async def overlaps(self, wave: int, entity: int, after: str, limit: int) -> list[str]:
+        """Keys in this wave's scope that another wave moved, in order."""
+        rows = await self._db.read(
+            "SELECT key FROM overlap WHERE wave = ? AND entity = ? AND key > ? ORDER BY key LIMIT ?",
+            (wave, entity, after, limit),
+        )
+        return [row[0] for row in rows]
+
+    async def drop_overlaps(self, wave: int, entity: int, keys: Sequence[str]) -> None:
+        """These are in the wave's scope no more."""
+        packed = orjson.dumps(keys).decode()
+        await self._db.write(
+            "drop_overlaps",
+            [
+                (
+                    "DELETE FROM overlap WHERE wave = ? AND entity = ? AND key IN (SELECT value FROM json_each(?))",
+                    (wave, entity, packed),
+                )
+            ],
+        )
+
+    async def parents(self, wave: int, entity: int, after: str, limit: int) -> dict[str, str]:
+        """{key: target id} of this wave's finished records in key order: what comments and attachments hang on."""
+        rows = await self._db.read(
+            "SELECT key, target FROM entry WHERE entity = ? AND key > ? AND wave = ? AND bucket = 1 "
+            "ORDER BY key LIMIT ?",
+            (entity, after, wave, limit),
+        )
+        return dict(rows)
 
     async def unfinished(self, wave: int, entity: int) -> list[str]:
         """Keys of records that exist at the target and are not finished."""
@@ -289,16 +329,18 @@ class Ledger(Logbook):
 
     # ------------------------------------------------------------ references
 
-    async def open_references(self, wave: int, entity: int, name: str, after: str, limit: int) -> list[OpenReference]:
-        """References of this entity whose both ends exist at the target by now, in key order."""
+    async def open_references(
+        self, wave: int, entity: int, name: str, after: tuple[str, str], limit: int
+    ) -> list[OpenReference]:
+        """References whose both ends exist at the target by now, in order of (key, to_key), after `after`."""
         rows = await self._db.read(
             "SELECT r.key, r.name, r.to_key, a.target, b.target FROM reference r "
             "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
             "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
-            "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND r.key || char(0) || r.to_key > ?3 "
+            "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND (r.key, r.to_key) > (?3, ?6) "
             "AND (r.wave = ?5 OR b.wave = ?5) "
             "AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
-            (entity, name, after, limit, wave),
+            (entity, name, after[0], limit, wave, after[1]),
         )
         return [OpenReference(*row) for row in rows]
 
@@ -342,7 +384,16 @@ class Ledger(Logbook):
         # Not SQLite's own: with commits shared by many, last_insert_rowid belongs to whoever came last.
         return int.from_bytes(self._clock.secret(7), "big")
 
-    def _answer(self, intent: int, in_doubt: Sequence[str]) -> Statement:
+    def _forget_references(
+        self, entity: int, keys: Sequence[str], kept: Sequence[tuple[str, str, int, str]]
+    ) -> Statement:
+        return (
+            "DELETE FROM reference WHERE entity = ?1 AND key IN (SELECT value FROM json_each(?2)) "
+            "AND (key, name, to_key) NOT IN (SELECT value->>0, value->>1, value->>3 FROM json_each(?3))",
+            (entity, orjson.dumps(keys).decode(), orjson.dumps(kept).decode()),
+        )
+
+    def _answer(self, intent: int, in_doubt: Sequence[tuple[str, str]]) -> Statement:
         if in_doubt:
             return "UPDATE intent SET keys = ? WHERE id = ?", (orjson.dumps(in_doubt).decode(), intent)
         return "DELETE FROM intent WHERE id = ?", (intent,)

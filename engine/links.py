@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors.kit.contract import Creates, Doubt, Failed, Outcome, Rejected, Write, Written
-from connectors.kit.errors import InDoubt, Unavailable
+from connectors.kit.errors import ConnectorError, InDoubt, Unavailable
 from engine.context import Context
 from engine.flow import Flow, Tie
+from engine.intents import look
 from engine.jobs import without_values
 from engine.ledger import OpenReference
 from engine.model import SetAside
@@ -18,12 +21,12 @@ _PAGE = 200
 async def tie(context: Context, flow: Flow) -> None:
     """Tie all references of this flow whose both ends are there; what is not there yet waits for its own wave."""
     for reference in (flow.ties or {}).values():
-        after = ""
+        after = ("", "")
         while True:
             open_ones = await context.ledger.open_references(context.wave, flow.entity, reference.name, after, _PAGE)
             if not open_ones:
                 break
-            after = f"{open_ones[-1].key}\x00{open_ones[-1].to_key}"
+            after = (open_ones[-1].key, open_ones[-1].to_key)
             await _tie_page(context, flow, reference, open_ones)
 
 
@@ -39,9 +42,10 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
         outcomes = await _link(context, flow, writes)
     else:
         writes = [Write(flow.xid(one.key), {reference.field: one.to_target}, one.target) for one in open_ones]
-        outcomes = await _batched(context, flow, flow.target_entity, writes)
+        outcomes = await _batched(context, flow, writes)
     tied: list[OpenReference] = []
     refused: list[SetAside] = []
+    broken: ConnectorError | None = None
     for one, write, outcome in zip(open_ones, writes, outcomes, strict=True):
         if isinstance(outcome, Written):
             tied.append(one)
@@ -49,45 +53,50 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
             cause = f"reference {one.name} refused: {without_values(outcome.cause, write.fields)}"
             refused.append(SetAside(one.key, cause, outcome.field or one.name, one.target))
         else:
-            raise outcome.error
-    if refused:
-        context.telemetry.count("set_aside", len(refused))
-        versions = await context.ledger.known(flow.entity, [aside.key for aside in refused])
-        kept = [aside._replace(version=versions[aside.key].version) for aside in refused]
-        await context.ledger.settle(context.wave, flow.entity, (), kept)
+            broken = outcome.error
+    await _set_aside(context, flow, refused)
     await context.ledger.tied(flow.entity, tied)
+    if broken is not None:
+        # Tying twice ends the same (`_link` looks first): the rest is simply done again.
+        raise Unavailable(str(broken)) if isinstance(broken, InDoubt) else broken
+
+
+async def _set_aside(context: Context, flow: Flow, refused: Sequence[SetAside]) -> None:
+    """Each under the wave that moved it: that is the one to run again."""
+    if not refused:
+        return
+    context.telemetry.count("set_aside", len(refused))
+    known = await context.ledger.known(flow.entity, [aside.key for aside in refused])
+    by_wave: dict[int, list[SetAside]] = defaultdict(list)
+    for aside in refused:
+        by_wave[known[aside.key].wave].append(aside._replace(version=known[aside.key].version))
+    for wave, some in by_wave.items():
+        await context.ledger.settle(wave, flow.entity, (), some)
 
 
 async def _link(context: Context, flow: Flow, writes: list[Write]) -> list[Outcome]:
-    """Create links; where a second one would be made by resending, look first."""
-    outcomes = await _batched(context, flow, "link", writes)
-    lost = [at for at, outcome in enumerate(outcomes) if isinstance(outcome, Failed)]
-    if not lost:
-        return outcomes
-    if flow.target.traits("link").creates is not Creates.NATIVE:
-        now = context.clock.now()
-        doubts = [
-            Doubt(writes[at].xid, "", now, fields=writes[at].fields)
-            for at in lost
-            if isinstance(outcomes[at].error, InDoubt)  # type: ignore[union-attr]
-        ]
-        found = await flow.target.find("link", doubts) if doubts else {}
-        for at in lost:
-            outcomes[at] = found.get(writes[at].xid, outcomes[at])
-    again = [at for at in lost if isinstance(outcomes[at], Failed)]
-    if again:
-        for at, outcome in zip(again, await _batched(context, flow, "link", [writes[at] for at in again]), strict=True):
-            if isinstance(outcome, Failed) and isinstance(outcome.error, InDoubt):
-                raise Unavailable("A link got no answer twice in a row")
-            outcomes[at] = outcome
-    return outcomes
+    """Create links; where a second one would be made by sending again, only those that are certainly absent."""
+    links = replace(flow, target_entity="link", writes=flow.target.traits("link"), children=(), ties={})
+    if links.writes.creates in (Creates.NATIVE, Creates.NONE):
+        return await _batched(context, links, writes)
+    now = context.clock.now()
+    # None of these is known to be tied: an engine before this one may have sent them, until now.
+    doubts = [Doubt(write.xid, "", now, fields=write.fields) for write in writes]
+    there = await look(context, links, doubts, now)
+    fresh = [write for write in writes if write.xid not in there]
+    made = dict(zip((write.xid for write in fresh), await _batched(context, links, fresh), strict=True))
+    return [there.get(write.xid) or made[write.xid] for write in writes]
 
 
-async def _batched(context: Context, flow: Flow, entity: str, writes: Sequence[Write]) -> list[Outcome]:
-    size = max(1, flow.target.traits(entity).bulk)
-    call = flow.target.create if entity == "link" else flow.target.update
+async def _batched(context: Context, flow: Flow, writes: Sequence[Write]) -> list[Outcome]:
+    size = max(1, flow.writes.bulk)
+    call = flow.target.create if flow.target_entity == "link" else flow.target.update
     outcomes: list[Outcome] = []
     for at in range(0, len(writes), size):
-        async with context.pacing.step(context.name):
-            outcomes += await call(entity, writes[at : at + size])
+        batch = writes[at : at + size]
+        try:
+            async with context.pacing.step(context.name):
+                outcomes += await call(flow.target_entity, batch)
+        except ConnectorError as error:
+            outcomes += [Failed(write.xid, error) for write in batch]
     return outcomes

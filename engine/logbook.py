@@ -118,7 +118,9 @@ class Logbook:
         )
 
     async def holds(self) -> list[Hold]:
-        return [Hold(*row) for row in await self._db.read("SELECT wave, reason, by, since FROM hold ORDER BY since")]
+        return [
+            Hold(*row) for row in await self._db.read("SELECT wave, reason, by, since FROM hold ORDER BY since, by")
+        ]
 
     async def start_run(self, waves: Sequence[str], by: str, playbook: str) -> int:
         now = self._now()

@@ -72,6 +72,7 @@ class Intent(NamedTuple):
     mark: str
     sent: str  # ISO UTC: not later than the call
     id: int
+    parent: str = ""  # target id of what the record hangs on
 
 
 class Hold(NamedTuple):

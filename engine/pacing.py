@@ -70,8 +70,9 @@ class SystemPacer:
         now = self._clock.monotonic()
         for key, window in (("requests_per_second", 1.0), ("requests_per_hour", _HOUR)):
             if limits.get(key):
-                share = 1 - self.live_share
-                yield Allowance(float(limits[key]) * share, window, now + window, reason=f"declared {key}")
+                limit = float(limits[key]) * (1 - self.live_share)
+                longer = window / min(1.0, limit)  # half a call a second is one in two seconds
+                yield Allowance(max(1.0, limit), longer, now + longer, reason=f"declared {key}")
 
     # ------------------------------------------------------------ the port
 
@@ -91,6 +92,8 @@ class SystemPacer:
             elif self._running >= int(self.width):
                 await self._queue_up()
                 self._running -= 1  # the place is kept: nobody runs between here and the next look
+                if (wave and pacing.braked(wave)) or self._wait_for(scope) is not None:
+                    self._wake_next()  # it cannot be used now: whoever can shall have it
             else:
                 break
         self._running += 1
@@ -106,13 +109,16 @@ class SystemPacer:
         self._pacing.calls[_wave.get()] -= 1
         self._learn(answer)
         self._adapt(answer)
+        self._wake_next()
+
+    # ------------------------------------------------------------ waiting
+
+    def _wake_next(self) -> None:
         while self._queue and self._running < int(self.width):
             waiter = self._queue.popleft()
             if not waiter.done():
                 self._running += 1
                 waiter.set_result(None)
-
-    # ------------------------------------------------------------ waiting
 
     async def _queue_up(self) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -122,6 +128,7 @@ class SystemPacer:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._running -= 1
+                self._wake_next()
             else:
                 turn.cancel()
             raise
@@ -140,7 +147,7 @@ class SystemPacer:
         for allowance in (*self._declared, *([self._known[scope]] if scope in self._known else [])):
             if now >= allowance.ends:
                 allowance.ends, allowance.used = now + allowance.window, 0
-            if allowance.used + 1 > allowance.limit and allowance.limit >= 1:
+            if allowance.used + 1 > allowance.limit:
                 return allowance.ends - now, allowance.reason
         return None
 
@@ -194,7 +201,7 @@ class Pacing:
     def __init__(self, clock: Clock, window_wait: Callable[[], float] | None = None) -> None:
         self.clock = clock
         self._window_wait = window_wait or (lambda: 0.0)
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[tuple[str, str], Hold] = {}  # (wave, who): one hand each
         self._lifted = asyncio.Event()
         self._steps: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()  # calls on the way, by wave
@@ -209,16 +216,16 @@ class Pacing:
 
     def hold(self, hold: Hold) -> None:
         """Take effect of a hold that is durable already."""
-        self._holds[hold.wave] = hold
+        self._holds[hold.wave, hold.by] = hold
 
     def lift(self, wave: str) -> None:
-        self._holds.pop(wave, None)
+        self._holds = {slot: hold for slot, hold in self._holds.items() if slot[0] != wave}
         self._lifted.set()
         self._lifted = asyncio.Event()
 
     def held(self, wave: str) -> Hold | None:
         """The hold that stops this wave, if any."""
-        return self._holds.get(wave) or self._holds.get(ALL)
+        return next((hold for name in (wave, ALL) for slot, hold in self._holds.items() if slot[0] == name), None)
 
     def braked(self, wave: str) -> bool:
         return bool(self._holds) and self.held(wave) is not None

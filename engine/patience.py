@@ -46,7 +46,9 @@ class Patience:
         while True:
             try:
                 return await work(*args, **kwargs)
-            except (Unavailable, Throttled, InDoubt) as error:
+            except Throttled as error:
+                await context.pacing.wait(f"retry: {error}", context.clock.sleep(max(error.retry_after, _FIRST_WAIT)))
+            except (Unavailable, InDoubt) as error:
                 context.telemetry.count("retried")
                 tries += 1
                 if tries == _PATIENCE:
@@ -55,8 +57,6 @@ class Patience:
                     await context.pacing.clear(context.name)
                     continue
                 wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.7 + 0.6 * context.clock.random())
-                if isinstance(error, Throttled):
-                    wait = max(wait, error.retry_after)
                 await context.pacing.wait(f"retry: {error}", context.clock.sleep(wait))
 
     async def _hold(self, error: Exception) -> None:

@@ -14,13 +14,13 @@ class People:
     """Looks up whom records name. A person nobody knows is remembered, too (None)."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], dict[str, str | None]] = {}
+        self._known: dict[tuple[str, str], dict[str, str | None]] = {}
 
     async def known(self, flow: Flow, records: Sequence[Record]) -> Mapping[str, str | None]:
         """{id at the source: id at the target, or None} of all people in these records."""
         if not flow.mapper.people:
             return {}
-        memory = self._known.setdefault((id(flow.source), id(flow.target)), {})
+        memory = self._known.setdefault((flow.source_system, flow.target_system), {})
         unknown = [person for person in flow.mapper.people_in(records) if person not in memory]
         if unknown:
             if len(memory) + len(unknown) > _MOST:

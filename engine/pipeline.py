@@ -5,7 +5,11 @@ Every step can be repeated: a chunk that was cut off anywhere is simply carried 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import orjson
 
 from connectors.kit.contract import Move, Record, Write
 from connectors.kit.errors import Unavailable
@@ -14,17 +18,20 @@ from engine.context import Context
 from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
-from engine.mapping import Mapped
+from engine.mapping import Mapped, Refused
 from engine.model import Bucket, Entry, SetAside
-from engine.settling import fingerprint, finish, settle
+from engine.settling import finish, settle
+
+_UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
 
 
 class Pipeline:
-    """Carries the chunks of one wave. Holds no record between two calls."""
+    """Carries the chunks of one wave. Holds no values between two calls."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._creator = Creator(context)
+        self._in_hand: dict[int, set[str]] = defaultdict(set)  # entity -> keys: two chunks may show one record
 
     async def carry(
         self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
@@ -36,12 +43,21 @@ class Pipeline:
         `again` takes up what was set aside, too. Raises what a system raised for a whole call (`Unavailable`,
         `Throttled`, `Misconfigured`) after all that is known by then is durable: carrying again goes on from there.
         """
+        records = [record for record in records if record.key not in self._in_hand[flow.entity]]
         if not records:
             return
+        keys = {record.key for record in records}
+        self._in_hand[flow.entity] |= keys
+        try:
+            await self._carry(flow, records, parents or {}, again=again)
+        finally:
+            self._in_hand[flow.entity] -= keys
+
+    async def _carry(self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str], *, again: bool) -> None:
         known = await self._context.ledger.known(flow.entity, [record.key for record in records])
         if known:
             records = await self._to_do(flow, records, known, again)
-        jobs = await self._map(flow, records, known, parents or {})
+        jobs = await self._map(flow, records, known, parents)
         there = [job for job in jobs if job.entry.target and not job.outdated]
         there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
         there += await self._update(flow, [job for job in jobs if job.entry.target and job.outdated])
@@ -54,16 +70,19 @@ class Pipeline:
     async def _to_do(
         self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], again: bool
     ) -> list[Record]:
-        """Leave out what is done, what another wave moved, and what is set aside unless it changed (or `again`)."""
+        """Leave out what is done, what another wave moved, and what is set aside unless it changed (or `again`).
+
+        What left another wave's scope and is in this one's now belongs here. What is in doubt waits for a person.
+        """
         to_do, elsewhere = [], []
         for record in records:
             entry = known.get(record.key)
             if entry is None:
                 to_do.append(record)
-            elif entry.wave != self._context.wave:
+            elif entry.wave != self._context.wave and entry.bucket is not Bucket.LEFT:
                 elsewhere.append(record.key)
-            else:
-                unfinished = entry.bucket is Bucket.IN_FLIGHT or (again and entry.bucket is not Bucket.SYNCED)
+            elif entry.bucket is not Bucket.IN_DOUBT:
+                unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
                 if unfinished or record.version > entry.version:
                     to_do.append(record)
         if elsewhere:
@@ -75,41 +94,57 @@ class Pipeline:
     ) -> list[Job]:
         if not records:
             return []
-        people = await self._context.people.known(flow, records)
+        people = await self._people(flow, records)
         jobs: list[Job] = []
         refused: list[SetAside] = []
         for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
             entry = known.get(record.key) or Entry(record.key, Bucket.IN_FLIGHT)
-            if not isinstance(mapped, Mapped):
+            if isinstance(mapped, Mapped):
+                try:
+                    stamp = self._fingerprint(mapped)
+                except TypeError:
+                    mapped = Refused(record.key, "a number beyond 64 bits, or text that is not Unicode", "")
+            if isinstance(mapped, Refused):
                 place = (entry.target, record.version, record.parent)
                 refused.append(SetAside(record.key, mapped.cause, mapped.field, *place))
                 continue
             content = flow.source.content(flow.source_entity, record) if flow.has_content else None
             parent = parents.get(record.parent, "")
             write = Write(flow.xid(record.key), mapped.fields, entry.target, parent, content)
-            jobs.append(Job(record, mapped, entry, write))
+            jobs.append(Job(record, mapped, entry, write, stamp))
         await settle(self._context, flow, [], refused)
         return jobs
+
+    async def _people(self, flow: Flow, records: Sequence[Record]) -> Mapping[str, str | None]:
+        if not flow.mapper.people:
+            return {}
+        async with self._context.pacing.step(self._context.name):
+            return await self._context.people.known(flow, records)
+
+    def _fingerprint(self, mapped: Mapped) -> str:
+        """Keyed hash of the record as it should stand at the target: 32 hex digits. TypeError: it is no JSON."""
+        body = orjson.dumps((mapped.fields, mapped.status), option=orjson.OPT_SORT_KEYS)
+        return blake2b(body, digest_size=16, key=self._context.secret).hexdigest()
 
     async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:
         """Writing named fields twice ends the same: an update without an answer is simply done again."""
         changed: list[Job] = []
         same: list[Job] = []
         for job in jobs:
-            if fingerprint(self._context, job.mapped) != job.entry.print:
-                changed.append(job)
-            else:
+            unchangeable = not flow.writes.updates and job.record.version == job.entry.version
+            if job.print == job.entry.print or unchangeable:
                 job.exists(job.entry.target)
                 same.append(job)
+            else:
+                changed.append(job)
         if changed and not flow.writes.updates:
             cause = f"changed at the source after it was moved, and {flow.target_entity} cannot be updated"
-            aside = [job.set_aside(cause) for job in changed]
-            await settle(self._context, flow, same, aside)
+            await settle(self._context, flow, same, [job.set_aside(cause) for job in changed], updated=True)
             return same
         written, aside, doubtful, broken = sort(
             changed, await send(self._context, flow, flow.target.update, changed) if changed else []
         )
-        await settle(self._context, flow, written + same, aside)
+        await settle(self._context, flow, written + same, aside, updated=True)
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same

@@ -77,7 +77,10 @@ class Premises:
             return path.read_bytes()
         secret = clock.secret(32)
         part = path.with_suffix(".part")
-        part.write_bytes(secret)
+        with part.open("wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
         part.chmod(0o600)
         part.rename(path)
         return secret

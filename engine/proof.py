@@ -51,24 +51,45 @@ async def sweep(context: Context, flow: Flow, scope: Scope, copier: Copier, pati
             keys = [record.key for record in page.records]
             seen.extend(map(_digest, keys))
             known = await context.ledger.known(flow.entity, keys) if keys else {}
-            missing = [record.key for record in page.records if _lacks(known.get(record.key), record)]
+            missing = [record.key for record in page.records if _lacks(context, known.get(record.key), record)]
             if missing:
                 await copier.carry_keys(missing, again=True)
+            elsewhere = [key for key in keys if key in known and known[key].wave != context.wave]
+            if elsewhere:
+                await context.ledger.overlap(context.wave, flow.entity, elsewhere)
             rest = page.rest
-    ordered = array("Q", sorted(seen))
+    await _forget_the_gone(context, flow, array("Q", sorted(seen)))
+    return len(seen)
+
+
+async def _forget_the_gone(context: Context, flow: Flow, seen: array[int]) -> None:
+    """What the source no longer shows has left the scope; what is in doubt stays so until a person has looked."""
     after = ""
     while keys := await context.ledger.keys(context.wave, flow.entity, after, _PAGE):
         after = keys[-1]
-        gone = [key for key in keys if not _among(ordered, _digest(key))]
+        gone = [key for key in keys if not _among(seen, _digest(key))]
         if gone:
             known = await context.ledger.known(flow.entity, gone)
-            aside = [SetAside(key, _LEFT, "", known[key].target, known[key].version) for key in gone]
+            aside = [
+                SetAside(key, _LEFT, "", known[key].target, known[key].version)
+                for key in gone
+                if known[key].bucket is not Bucket.IN_DOUBT
+            ]
             await context.ledger.settle(context.wave, flow.entity, (), aside, bucket=Bucket.LEFT)
-    return len(ordered)
+    after = ""
+    while keys := await context.ledger.overlaps(context.wave, flow.entity, after, _PAGE):
+        after = keys[-1]
+        known = await context.ledger.known(flow.entity, keys)
+        mine = {key for key in keys if key not in known or known[key].wave == context.wave}
+        gone = [key for key in keys if key in mine or not _among(seen, _digest(key))]
+        if gone:
+            await context.ledger.drop_overlaps(context.wave, flow.entity, gone)
 
 
-def _lacks(entry: Entry | None, record: Record) -> bool:
-    return entry is None or entry.bucket is Bucket.LEFT or record.version > entry.version
+def _lacks(context: Context, entry: Entry | None, record: Record) -> bool:
+    if entry is None or entry.bucket is Bucket.LEFT:
+        return True
+    return entry.wave == context.wave and record.version > entry.version
 
 
 def _digest(key: str) -> int:

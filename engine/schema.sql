@@ -93,6 +93,9 @@ CREATE TABLE overlap (                 -- in this wave's scope, but moved by an 
     PRIMARY KEY (wave, entity, key)
 ) WITHOUT ROWID;
 
+CREATE TRIGGER overlap_gone AFTER DELETE ON overlap BEGIN
+    UPDATE tally SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND bucket = 9;
+END;
 CREATE TRIGGER overlap_added AFTER INSERT ON overlap BEGIN
     INSERT INTO tally VALUES (new.wave, new.entity, 9, 1) ON CONFLICT DO UPDATE SET n = n + 1;
 END;
@@ -120,7 +123,7 @@ CREATE TABLE intent (                  -- creates that are about to go out, or w
     entity INTEGER NOT NULL,
     mark   TEXT NOT NULL,              -- the target's position before the call
     sent   TEXT NOT NULL,
-    keys   TEXT NOT NULL               -- JSON list of source keys
+    keys   TEXT NOT NULL               -- JSON: [[source key, target id of what it hangs on], ...]
 );
 
 CREATE TABLE reference (               -- what the second pass has to tie together
@@ -142,15 +145,19 @@ CREATE TABLE loose (                   -- references not tied yet, by wave; kept
 CREATE TRIGGER reference_added AFTER INSERT ON reference WHEN new.done = 0 BEGIN
     INSERT INTO loose VALUES (new.wave, 1) ON CONFLICT DO UPDATE SET n = n + 1;
 END;
+CREATE TRIGGER reference_gone AFTER DELETE ON reference WHEN old.done = 0 BEGIN
+    UPDATE loose SET n = n - 1 WHERE wave = old.wave;
+END;
 CREATE TRIGGER reference_tied AFTER UPDATE OF done ON reference WHEN old.done = 0 AND new.done = 1 BEGIN
     UPDATE loose SET n = n - 1 WHERE wave = new.wave;
 END;
 
-CREATE TABLE hold (
-    wave   TEXT PRIMARY KEY,           -- '' holds all waves
+CREATE TABLE hold (                    -- one hand each: a second person's hold leaves the first one's alone
+    wave   TEXT NOT NULL,              -- '' holds all waves
     reason TEXT NOT NULL,
     by     TEXT NOT NULL,
-    since  TEXT NOT NULL
+    since  TEXT NOT NULL,
+    PRIMARY KEY (wave, by)
 ) WITHOUT ROWID;
 
 CREATE TABLE run (

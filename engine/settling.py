@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
-
-import orjson
 
 from engine.context import Context
 from engine.flow import Flow
 from engine.jobs import Job
-from engine.mapping import Mapped
 from engine.model import Bucket, Entry, SetAside
-
-
-def fingerprint(context: Context, mapped: Mapped) -> str:
-    """Keyed hash of the record as it should stand at the target: 32 hex digits."""
-    body = orjson.dumps((mapped.fields, mapped.status), option=orjson.OPT_SORT_KEYS)
-    return blake2b(body, digest_size=16, key=context.secret).hexdigest()
 
 
 async def settle(
@@ -26,11 +16,15 @@ async def settle(
     written: Sequence[Job],
     aside: Sequence[SetAside] = (),
     *,
+    updated: bool = False,
     intent: int | None = None,
-    in_doubt: Sequence[str] = (),
+    in_doubt: Sequence[tuple[str, str]] = (),
     bucket: Bucket = Bucket.QUARANTINED,
 ) -> None:
-    """`written` exist at the target now; `aside` go to `bucket` with their cause; `in_doubt` keeps the intent open."""
+    """`written` exist at the target now; `aside` go to `bucket` with their cause; `in_doubt` keeps the intent open.
+
+    `updated`: they existed before, and may refer to others than then.
+    """
     if not (written or aside or intent is not None):
         return
     stage = Bucket.IN_FLIGHT if flow.lasting else Bucket.SYNCED
@@ -38,7 +32,7 @@ async def settle(
     references = []
     for job in written:
         key, _, target, version, _, wave = job.entry
-        job.entry = Entry(key, stage, target, version, fingerprint(context, job.mapped), wave)
+        job.entry = Entry(key, stage, target, version, job.print, wave)
         references += [(job.key, ref.id, ties[ref.id].to_entity, ref.key) for ref in job.mapped.refs if ref.id in ties]
     context.telemetry.count("written", len(written))
     context.telemetry.count("set_aside", len(aside))
@@ -48,6 +42,7 @@ async def settle(
         [job.entry for job in written],
         aside,
         references=references,
+        replace_references=updated and bool(ties),
         intent=intent,
         in_doubt=in_doubt,
         bucket=bucket,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from connectors.kit.contract import Scope
@@ -34,10 +34,20 @@ class Part(NamedTuple):
 class WaveRunner:
     """Runs one wave. `parts` come in the order of their dependencies: what is referred to goes first."""
 
-    def __init__(self, context: Context, parts: Sequence[Part], brake: Brake, chunk: int, workers: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        parts: Sequence[Part],
+        flows: Sequence[Flow],
+        brake: Brake,
+        chunk: int,
+        workers: int,
+    ) -> None:
+        """`flows` are all of the migration: this wave may bring the other end of their references."""
         self.name = context.name
         self._context = context
         self._parts = parts
+        self._flows = flows
         self._patience = Patience(context, brake)
         self._pipeline = Pipeline(context)
         self._copiers = {
@@ -47,8 +57,20 @@ class WaveRunner:
 
     async def run(self) -> WaveState:
         """Carry the wave on to its end. What cannot go on ends as `failed` or `needs_human`, with the cause."""
-        try:
+        return await self._to_its_end(self._run)
+
+    async def retry(self, records: dict[str, list[str]], children: dict[str, dict[str, str]]) -> WaveState:
+        """Take up what was set aside: {flow name: keys}, and {flow name of a child: {parent key: parent's target}}."""
+
+        async def again() -> WaveState:
+            await self._take_up(records, children)
             return await self._run()
+
+        return await self._to_its_end(again)
+
+    async def _to_its_end(self, work: Callable[[], Awaitable[WaveState]]) -> WaveState:
+        try:
+            return await work()
         except (ConnectorError, EngineError) as error:
             return await self._end(WaveState.FAILED, str(error))
         except ExceptionGroup as group:
@@ -57,14 +79,12 @@ class WaveRunner:
                 raise
             return await self._end(WaveState.FAILED, _first(known))
 
-    async def retry(self, records: dict[str, list[str]], children: dict[str, dict[str, str]]) -> WaveState:
-        """Take up what was set aside: {flow name: keys}, and {flow name of a child: {parent key: parent's target}}."""
+    async def _take_up(self, records: dict[str, list[str]], children: dict[str, dict[str, str]]) -> None:
         for part in self._parts:
             await self._copiers[part.flow.name].carry_keys(records.get(part.flow.name, []), again=True)
             for child in part.flow.children:
                 if parents := children.get(child.name):
                     await self._patience.persist(self._pipeline.carry_children, child, parents, again=True)
-        return await self.run()
 
     async def _run(self) -> WaveState:
         context = self._context
@@ -87,13 +107,15 @@ class WaveRunner:
         for part in self._parts:
             await self._copiers[part.flow.name].catch_up_to_now()
             await self._patience.persist(self._pipeline.clear_up, part.flow)
-        for part in self._parts:
-            await self._patience.persist(tie, self._context, part.flow)
+        for flow in self._flows:
+            await self._patience.persist(tie, self._context, flow)
 
     async def _prove(self) -> WaveState:
         """All that can be read is in exactly one bucket, nothing in flight, nothing in doubt: or it is not loaded."""
         context, rerun = self._context, f"cutover run --wave {self._context.name}"
         notes: list[str] = []
+        for part in self._parts:
+            await self._copiers[part.flow.name].children_again()
         for part in self._parts:
             total, seen = await self._agree(part)
             if unfinished := total.buckets.get(Bucket.IN_FLIGHT, 0):
@@ -114,12 +136,15 @@ class WaveRunner:
         return WaveState.AWAITING_SIGN_OFF
 
     async def _agree(self, part: Part) -> tuple[Sum, int | None]:
-        """The sum of a part; when it differs from the source's count, after a sweep of all keys (then: keys seen)."""
+        """The sum of a part; after a sweep of all keys when it differs from the source's count (then: keys seen).
+
+        Where the source changed meanwhile, equal counts prove little (one gone, one missed): then, too.
+        """
         context, copier = self._context, self._copiers[part.flow.name]
         seen = None
         total = await add_up(context, part.flow, part.scope, self._patience)
         for _ in range(_ROUNDS):
-            if total.counted == total.accounted:
+            if total.counted == total.accounted and (seen is not None or not copier.restless):
                 break
             seen = await sweep(context, part.flow, part.scope, copier, self._patience)
             await self._catch_up()

@@ -109,8 +109,8 @@ class Http:
         stranger: Callable[[httpx.Headers], bool] | None = None,
     ) -> None:
         """`auth`: see `kit.auth.auth_for`. `headers` go with every call. `stranger` tells an answer that was given to
-        an anonymous caller although we signed, for vendors that do so instead of a 401. Options: see `kit.transport.client`, and
-        `attempts` (5); of the limits `retry_wait` (120 s)."""
+        an anonymous caller although we signed, for vendors that do so instead of a 401.
+        Options: see `kit.transport.client`, and `attempts` (5); of the limits `retry_wait` (120 s)."""
         self.ports = ports
         self.name = connection.name
         self._clock = ports.clock

@@ -87,12 +87,12 @@ def test_the_cause_of_what_is_set_aside_is_grouped_and_counted(tmp_path: Path) -
 def test_an_intent_stays_open_for_the_keys_without_an_answer(tmp_path: Path) -> None:
     async def work(ledger: Ledger) -> None:
         wave, entity = await wave_and_entity(ledger)
-        number = await ledger.intend(wave, entity, ["a", "b", "c"], "mark-7")
+        number = (await ledger.intend(wave, entity, [("a", ""), ("b", "T1"), ("c", "")], "mark-7")).id
         assert {key: intent.mark for key, intent in (await ledger.intents(wave, entity)).items()} == dict.fromkeys(
             "abc", "mark-7"
         )
-        await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "1")], intent=number, in_doubt=["b"])
-        assert set(await ledger.intents(wave, entity)) == {"b"}
+        await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "1")], intent=number, in_doubt=[("b", "T1")])
+        assert {key: one.parent for key, one in (await ledger.intents(wave, entity)).items()} == {"b": "T1"}
         assert await ledger.unanswered() == {(wave, entity): 1}
         await ledger.settle(wave, entity, [Entry("b", Bucket.SYNCED, "2")], intent=number)
         assert await ledger.intents(wave, entity) == {}
@@ -144,13 +144,13 @@ def test_references_open_when_both_ends_exist_and_close_when_tied(tmp_path: Path
         wave, entity = await wave_and_entity(ledger)
         child = Entry("child", Bucket.SYNCED, "T1")
         await ledger.settle(wave, entity, [child], references=[("child", "parent", entity, "parent-key")])
-        assert await ledger.open_references(wave, entity, "parent", "", 10) == []
+        assert await ledger.open_references(wave, entity, "parent", ("", ""), 10) == []
         assert await ledger.loose_references() == {wave: 1}
         await ledger.settle(wave, entity, [Entry("parent-key", Bucket.SYNCED, "T2")])
-        found = await ledger.open_references(wave, entity, "parent", "", 10)
+        found = await ledger.open_references(wave, entity, "parent", ("", ""), 10)
         assert [(one.target, one.to_target) for one in found] == [("T1", "T2")]
         await ledger.tied(entity, found)
-        assert await ledger.open_references(wave, entity, "parent", "", 10) == []
+        assert await ledger.open_references(wave, entity, "parent", ("", ""), 10) == []
         assert await ledger.loose_references() == {}
 
     with_ledger(tmp_path, work)
