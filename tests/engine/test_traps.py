@@ -115,7 +115,6 @@ def test_two_runs_asked_for_at_once_are_one(tmp_path):
             answers = await asyncio.gather(
                 it.conductor.run(Run(by="ana")), it.conductor.run(Run(by="ben")), return_exceptions=True
             )
-            first = it.conductor._task
             await it.settled()
             await asyncio.sleep(0.5)
             await it.settled()
@@ -262,7 +261,7 @@ def test_a_lost_answer_to_a_link_makes_no_second_one(tmp_path, monkeypatch):
 def test_a_field_reference_ends_as_the_source_has_it(tmp_path):
     book = PLAIN.replace(
         "fields: { title: short_description }\n",
-        "fields: { title: short_description }\n    references:\n      - { from: parent, to: incident, field: parent_id }\n",
+        "fields: { title: short_description }\n    references: [{ from: parent, to: incident, field: parent_id }]\n",
     )
     write(tmp_path, playbook=book)
     left = memory.store(f"{tmp_path.name}-left")
@@ -344,7 +343,6 @@ def test_a_create_cut_off_by_another_worker_waits_for_late_commits_in_the_same_e
         async with night(tmp_path) as it:
             await asyncio.sleep(1.0)  # the engine is older than any late commit
             it.right.faults.add("late", "create", times=1, seconds=0.5)
-            asked = asyncio.Event()
             await it.conductor.run(Run(waves=["pilot"], by="ana"))
             while it.right.calls["create"] < 1:
                 await asyncio.sleep(0.001)
