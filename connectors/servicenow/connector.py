@@ -35,11 +35,11 @@ from connectors.servicenow.checks import Checks
 from connectors.servicenow.children import ATTACHMENTS, Children
 from connectors.servicenow.dictionary import Dictionary
 from connectors.servicenow.feed import Feed
-from connectors.servicenow.instance import Instance
+from connectors.servicenow.instance import BULK, Instance
 from connectors.servicenow.notes import NOTES, Notes
 from connectors.servicenow.people import People
 from connectors.servicenow.reading import Reader
-from connectors.servicenow.writing import BULK, Writer
+from connectors.servicenow.writing import Writer
 
 
 class Options(BaseModel):

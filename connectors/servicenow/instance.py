@@ -11,7 +11,7 @@ import orjson
 
 from connectors.kit.auth import auth_for
 from connectors.kit.contract import Connection, Ports
-from connectors.kit.errors import InDoubt, Misconfigured, Unavailable
+from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
 from connectors.kit.http import Broken, Http, Reply
 from connectors.servicenow.query import Filter, conjunction
 
@@ -20,6 +20,7 @@ ATTACHMENT = "/api/now/attachment"
 LONGEST_URL = 8000
 WIDEST = 10_000  # rows a page at most; the vendor's own default limit
 BATCH_TRIES = 6
+BULK = 50  # calls a batch: well within its 30 s and its 5 MB
 _BATCH_HEADERS = [
     {"name": "Content-Type", "value": "application/json"},
     {"name": "Accept", "value": "application/json"},
@@ -162,7 +163,10 @@ class Instance:
         reply: Reply | ItemReply
         text = urlencode(params, quote_via=quote)
         if len(path) + len(text) > LONGEST_URL:
-            (reply,) = await self.batch([Item("GET", f"{path}?{text}")], safe=True)
+            (answer,) = await self.batch([Item("GET", f"{path}?{text}")], safe=True)
+            if isinstance(answer, ConnectorError):
+                raise answer
+            reply = answer
         else:
             reply = await self.http.json("GET", path, scope="read", params=params)
         rows = self.result(reply, path)
@@ -193,20 +197,29 @@ class Instance:
 
     # ------------------------------------------------------------ batches
 
-    async def batch(self, items: Sequence[Item], *, safe: bool) -> list[ItemReply]:
-        """All items in order, in as many calls as the instance makes of it: what it left unserviced was not applied
-        and is sent again. Raises InDoubt (not `safe`) or Unavailable when a whole call has no answer."""
+    async def batch(self, items: Sequence[Item], *, safe: bool) -> list[ItemReply | ConnectorError]:
+        """All items in order, in as many calls as it takes: what the instance left unserviced was not applied and is
+        sent again. When a call fails, what earlier calls brought is kept: its own items get its error (InDoubt when it
+        has no answer and is not `safe`), and those behind it were not sent. Raises what is the same for all items."""
         replies: dict[int, ItemReply] = {}
+        sent: list[int] = []
         tries = 0
-        while len(replies) < len(items):
-            waiting = [number for number in range(len(items)) if number not in replies]
-            served = await self._batch({number: items[number] for number in waiting}, safe=safe)
-            if not served:
-                tries += 1
-                if tries >= BATCH_TRIES:
-                    raise Unavailable(f"{self.name}: the batch API serviced none of {len(waiting)} calls")
-                await self._clock.sleep(min(30.0, 0.5 * 2.0**tries) * (0.5 + self._clock.random() / 2))
-            replies |= served
+        try:
+            while len(replies) < len(items):
+                sent = [number for number in range(len(items)) if number not in replies][:BULK]
+                served = await self._batch({number: items[number] for number in sent}, safe=safe)
+                if not served:
+                    tries += 1
+                    if tries >= BATCH_TRIES:
+                        raise Unavailable(f"{self.name}: the batch API serviced none of {len(sent)} calls")
+                    await self._clock.sleep(min(30.0, 0.5 * 2.0**tries) * (0.5 + self._clock.random() / 2))
+                replies |= served
+        except ConnectorError as error:
+            unsent = Unavailable(f"{self.name}: not sent, since the batch before it failed")
+            behind = unsent if isinstance(error, InDoubt) else error
+            if not replies and (behind is error or len(sent) == len(items)):
+                raise
+            return [replies.get(number) or (error if number in sent else behind) for number in range(len(items))]
         return [replies[number] for number in range(len(items))]
 
     async def _batch(self, items: Mapping[int, Item], *, safe: bool) -> dict[int, ItemReply]:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from connectors.kit.contract import Content, Doubt, Failed, Outcome, Rejected, Write, Written
-from connectors.kit.errors import InDoubt, Misconfigured, Unavailable
+from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
 from connectors.servicenow.children import ATTACHMENTS, ELEMENTS, JOURNAL
 from connectors.servicenow.feed import STAMP
 from connectors.servicenow.instance import ATTACHMENT, TABLE, Instance, Item, Row
 from connectors.servicenow.query import one_of
 from connectors.servicenow.values import cause, to_text
-from connectors.servicenow.writing import BULK, Writer
+from connectors.servicenow.writing import Writer
 
 NOTES = frozenset({JOURNAL, "comment", "comments", "work_note", "work_notes"})
 _TEXTS = ("value", "body", "text")  # under which name the text may come
@@ -51,17 +51,21 @@ class Notes:
             else:
                 path = f"{TABLE}{homes[write.parent]}/{write.parent}?sysparm_fields=sys_id"
                 items[write.xid] = Item("PATCH", path, {element: f"{text}\n\n{mark(write.xid)}"})
-        xids = list(items)
-        for start in range(0, len(xids), BULK):
-            part = xids[start : start + BULK]
-            replies = await self._instance.batch([items[xid] for xid in part], safe=False)
-            for xid, reply in zip(part, replies, strict=True):
-                if 400 <= reply.status < 500:
-                    outcomes[xid] = Rejected(xid, cause(reply.status, reply.body, {}))
-                elif reply.status != 200:
-                    outcomes[xid] = Failed(xid, InDoubt(f"a journal entry was answered with {reply.status}"))
+        replies = await self._instance.batch(list(items.values()), safe=False)
+        for xid, reply in zip(items, replies, strict=True):
+            if isinstance(reply, ConnectorError):
+                outcomes[xid] = Failed(xid, reply)
+            elif 400 <= reply.status < 500:
+                outcomes[xid] = Rejected(xid, cause(reply.status, reply.body, {}))
+            elif reply.status != 200:
+                outcomes[xid] = Failed(xid, InDoubt(f"a journal entry was answered with {reply.status}"))
         sent = [write for write in writes if write.xid not in outcomes]
-        there = await self._by_mark({write.xid: write.parent for write in sent})
+        try:
+            there = await self._by_mark({write.xid: write.parent for write in sent})
+        except ConnectorError as error:
+            # Written, but under an id that is not known yet: to be found, not to be sent again.
+            doubt = InDoubt(f"journal entries were written and cannot be read back: {error}")
+            return [outcomes.get(write.xid) or Failed(write.xid, doubt) for write in writes]
         # An entry that the journal does not show us is written all the same; it has no id that we could know.
         outcomes |= {write.xid: there.get(write.xid) or Written(write.xid, mark(write.xid)) for write in sent}
         return [outcomes[write.xid] for write in writes]
@@ -92,7 +96,13 @@ class Notes:
 
     async def attach(self, writes: Sequence[Write]) -> list[Outcome]:
         homes = await self._writer.homes([write.parent for write in writes])
-        return [await self._attach(write, homes.get(write.parent, "")) for write in writes]
+        outcomes: list[Outcome] = []
+        for write in writes:
+            try:
+                outcomes.append(await self._attach(write, homes.get(write.parent, "")))
+            except ConnectorError as error:
+                outcomes.append(Failed(write.xid, error))
+        return outcomes
 
     async def _attach(self, write: Write, table: str) -> Outcome:
         name = str(write.fields.get("file_name") or write.fields.get("filename") or "")
@@ -117,10 +127,19 @@ class Notes:
         if reply.status != 201 or not isinstance(row, dict):
             return Rejected(write.xid, cause(reply.status, reply.body, {"file_name": name}))
         if str(row.get("size_bytes")) != str(counted.size) or (row.get("hash") or counted.digest) != counted.digest:
-            await self._writer.delete("", [row["sys_id"]], base=ATTACHMENT)
-            error = Unavailable(f"attachment {row['sys_id']} arrived damaged and was removed; send it again")
-            return Failed(write.xid, error)
+            return Failed(write.xid, await self._remove_damaged(row["sys_id"]))
         return Written(write.xid, row["sys_id"])
+
+    async def _remove_damaged(self, sys_id: str) -> ConnectorError:
+        """What to say of a file that arrived damaged: to be sent again only when it is gone."""
+        said = f"attachment {sys_id} arrived damaged"
+        try:
+            (gone,) = await self._writer.delete("", [sys_id], base=ATTACHMENT)
+        except ConnectorError as error:
+            return InDoubt(f"{said} and could not be removed: {error}")
+        if isinstance(gone, Written):
+            return Unavailable(f"{said} and was removed; send it again")
+        return InDoubt(f"{said} and could not be removed")
 
     async def _same(self, write: Write, name: str) -> str:
         """The sys_id of the same file at the same record, when its hash is known before it is read."""

@@ -14,7 +14,6 @@ from connectors.servicenow.reading import Reader
 from connectors.servicenow.values import cause, chosen_id, is_journal, lost, to_text
 
 CORRELATION = "correlation_id"
-BULK = 50  # records a batch: well within its 30 s and its 5 MB
 
 
 class Writer:
@@ -44,13 +43,18 @@ class Writer:
         replies = await self._send([Item("POST", _path(entity, "", body), body) for body in bodies.values()], safe=True)
         refused: dict[str, ItemReply] = {}
         for (xid, body), reply in zip(bodies.items(), replies, strict=True):
-            if reply.status == 201 and (row := _row(reply)) is not None:
+            if isinstance(reply, ConnectorError):
+                outcomes[xid] = Failed(xid, reply)
+            elif reply.status == 201 and (row := _row(reply)) is not None:
                 outcomes[xid] = _kept(xid, body, row, table, created=True)
             elif 400 <= reply.status < 500:
                 refused[xid] = reply
             else:
                 outcomes[xid] = Failed(xid, self._broken(entity, reply, safe=True))
-        outcomes |= await self._already(table, {xid: bodies[xid] for xid in refused}, refused)
+        try:
+            outcomes |= await self._already(table, {xid: bodies[xid] for xid in refused}, refused)
+        except ConnectorError as error:
+            outcomes |= {xid: Failed(xid, error) for xid in refused}
         return [outcomes[write.xid] for write in writes]
 
     async def update(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
@@ -68,8 +72,9 @@ class Writer:
         safe = not any(is_journal(name, table.columns) for body in bodies.values() for name in body)
         for (number, body), reply in zip(bodies.items(), await self._send(items, safe=safe), strict=True):
             xid = writes[number].xid
-            row = _row(reply)
-            if reply.status == 200 and row is not None:
+            if isinstance(reply, ConnectorError):
+                outcomes[number] = Failed(xid, reply)
+            elif reply.status == 200 and (row := _row(reply)) is not None:
                 outcomes[number] = _kept(xid, body, row, table, created=False)
             elif 400 <= reply.status < 500:
                 outcomes[number] = Rejected(xid, cause(reply.status, reply.body, body))
@@ -111,7 +116,9 @@ class Writer:
         items = [Item("DELETE", f"{base}{entity}/{quote(target)}") for target in targets]
         outcomes: list[Outcome] = []
         for target, reply in zip(targets, await self._send(items, safe=True), strict=True):
-            if reply.status in (200, 204, 404):
+            if isinstance(reply, ConnectorError):
+                outcomes.append(Failed(target, reply))
+            elif reply.status in (200, 204, 404):
                 outcomes.append(Written(target, target, False))
             elif 400 <= reply.status < 500:
                 outcomes.append(Rejected(target, cause(reply.status, reply.body, {})))
@@ -145,13 +152,10 @@ class Writer:
             body[name] = text
         return body
 
-    async def _send(self, items: Sequence[Item], *, safe: bool) -> list[ItemReply]:
-        """One call by itself, several as batches."""
+    async def _send(self, items: Sequence[Item], *, safe: bool) -> list[ItemReply | ConnectorError]:
+        """One call by itself, several as batches: see `Instance.batch`."""
         if len(items) != 1:
-            replies: list[ItemReply] = []
-            for start in range(0, len(items), BULK):
-                replies += await self._instance.batch(items[start : start + BULK], safe=safe)
-            return replies
+            return await self._instance.batch(items, safe=safe)
         (item,) = items
         path, _, query = item.path.partition("?")
         params = dict(part.split("=", 1) for part in query.split("&")) if query else None

@@ -262,8 +262,9 @@ def test_an_attachment_without_an_answer_is_found_by_what_it_is():
 
     async def run(connector):
         sent = datetime.now(UTC)
-        with pytest.raises(InDoubt):
-            await connector.create("attachment", [write])
+        (outcome,) = await connector.create("attachment", [write])
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, InDoubt)
         doubts = [Doubt("A1", "", sent, parent, write.fields), Doubt("A2", "", sent, parent, {"file_name": "b.bin"})]
         found = await connector.find("attachment", doubts)
         await connector.delete("attachment", [outcome.target for outcome in found.values()])

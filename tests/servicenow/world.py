@@ -28,12 +28,13 @@ def on(
     body: Callable[[ServiceNow], Awaitable[Result]],
     *,
     auth: dict[str, str] | None = None,
+    limits: dict[str, Any] | None = None,
     **options: Any,
 ) -> Result:
     """Runs `body` with a connector to `subject`, over a socket."""
 
     async def run(url: str) -> Result:
-        connector = connect(Connection("snow", "servicenow", url, auth or AUTH, options), plain_ports())
+        connector = connect(Connection("snow", "servicenow", url, auth or AUTH, options, limits or {}), plain_ports())
         try:
             return await body(connector)
         finally:
