@@ -12,8 +12,8 @@ from connectors.jira.fetch import by_id
 from connectors.jira.meta import Meta
 from connectors.jira.people import People
 from connectors.jira.shape import Misfit
-from connectors.kit.contract import Fields, Outcome, Rejected, Write, Written
-from connectors.kit.errors import InDoubt, Misconfigured, Unavailable
+from connectors.kit.contract import Failed, Fields, Outcome, Rejected, Write, Written
+from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
 from connectors.kit.http import Reply
 
 BULK = 50
@@ -48,10 +48,9 @@ class Issues:
                 sendings.append(Sending(number, write, await self._new(write)))
             except Misfit as misfit:
                 outcomes[number] = (Rejected(write.xid, misfit.cause, misfit.field), "")
-        for start in range(0, len(sendings), BULK):
-            some = sendings[start : start + BULK]
-            for sending, outcome in zip(some, await self._send(some), strict=True):
-                outcomes[sending.number] = outcome
+        parts = [sendings[start : start + BULK] for start in range(0, len(sendings), BULK)]
+        for sending, outcome in zip(sendings, await self._send_all(parts), strict=True):
+            outcomes[sending.number] = outcome
         return outcomes
 
     async def _new(self, write: Write) -> dict[str, Any]:
@@ -80,6 +79,19 @@ class Issues:
     def _properties(self, xid: str) -> list[dict[str, Any]]:
         return [{"key": self._options.external_id.property, "value": {"x": xid}}]
 
+    async def _send_all(self, parts: Sequence[Sequence[Sending]]) -> list[tuple[Outcome, str]]:
+        """A call for each part. Of several, an error is told of its own part alone: the others may have been created,
+        and what is forgotten would be created again."""
+        if len(parts) == 1:
+            return await self._send(parts[0])
+        outcomes: list[tuple[Outcome, str]] = []
+        for part in parts:
+            try:
+                outcomes += await self._send(part)
+            except ConnectorError as error:
+                outcomes += [(Failed(sending.write.xid, error), "") for sending in part]
+        return outcomes
+
     async def _send(self, sendings: Sequence[Sending]) -> list[tuple[Outcome, str]]:
         body = {"issueUpdates": [sending.body for sending in sendings]}
         reply = await self._client.send("POST", "/issue/bulk", scope="issue.create", body=body)
@@ -101,7 +113,7 @@ class Issues:
             return [(answers.rejected(write.xid, reply.status, reply.body, write.fields), "")]
         # Nothing of this call was created, and the answer does not say whose fault that is: halves tell.
         middle = len(sendings) // 2
-        return [*await self._send(sendings[:middle]), *await self._send(sendings[middle:])]
+        return await self._send_all([sendings[:middle], sendings[middle:]])
 
     async def update(self, writes: Sequence[Write]) -> list[Outcome]:
         there = await by_id(self._client, {write.target for write in writes}, ["project", "issuetype"])

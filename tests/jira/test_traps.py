@@ -11,7 +11,7 @@ import pytest
 
 from connectors.jira.connector import Jira
 from connectors.kit.contract import Doubt, Failed, Record, Rejected, Scope, Write, Written
-from connectors.kit.errors import InDoubt, Misconfigured, Unavailable
+from connectors.kit.errors import InDoubt, Misconfigured, Throttled, Unavailable
 from tests.jira.scripted import CREATEMETA, in_turn, issue, says, scripted
 from tests.kit.sockets import Request, answer
 
@@ -197,6 +197,45 @@ def test_a_refusal_of_the_whole_bulk_is_traced_to_the_record_at_fault() -> None:
         Written("X3", "10004"),
     ]
     assert calls == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error"),
+    [
+        (429, {"Retry_After": "3600"}, Throttled),
+        (408, {}, Unavailable),
+        (403, {}, Misconfigured),
+        (500, {}, InDoubt),
+        (201, {}, InDoubt),
+    ],
+)
+@pytest.mark.parametrize("failing", ["1", "3"])
+def test_a_half_that_fails_does_not_make_the_other_half_forgotten(
+    status: int, headers: dict[str, str], error: type[Exception], failing: str
+) -> None:
+    def bulk(request: Request, doc: Any) -> bytes:
+        summaries = [update["fields"]["summary"] for update in doc["issueUpdates"]]
+        if len(summaries) > 2:
+            return answer(413, {"errorMessages": ["Too large."], "errors": {}})
+        if failing in summaries:
+            return answer(status, {}, **headers)
+        return answer(201, {"issues": [issue(int(summary)) for summary in summaries], "errors": []})
+
+    outcomes, _ = create({"POST /issue/bulk": bulk}, writes("1", "2", "3", "4"), attempts=1)
+    failed, kept = (outcomes[:2], outcomes[2:]) if failing == "1" else (outcomes[2:], outcomes[:2])
+    assert all(isinstance(outcome, Failed) and isinstance(outcome.error, error) for outcome in failed)
+    assert all(isinstance(outcome, Written) for outcome in kept)
+    assert [outcome.xid for outcome in outcomes] == ["X0", "X1", "X2", "X3"]
+
+
+def test_a_call_that_fails_does_not_make_the_call_before_it_forgotten() -> None:
+    def bulk(request: Request, doc: Any) -> bytes:
+        if len(doc["issueUpdates"]) < 50:
+            return answer(403, {})
+        return answer(201, {"issues": [issue(number) for number in range(50)], "errors": []})
+
+    outcomes, _ = create({"POST /issue/bulk": bulk}, writes(*map(str, range(51))))
+    assert [type(outcome) for outcome in outcomes] == [Written] * 50 + [Failed]
 
 
 def test_an_answer_to_a_create_that_names_nothing_is_a_doubt() -> None:
