@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from connectors.kit.contract import Connection, Connector, Creates, Ports, Source, Target, Traits
+from connectors.kit.contract import Connection, Connector, Creates, Source, Target, Traits
 from connectors.kit.errors import Misconfigured
 from connectors.kit.registry import connect
 from engine.clock import Clock
@@ -60,7 +60,7 @@ async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: 
         secrets, folder = access[name], str(migration.folder)
         # Connecting opens no connection yet: what was made before a failure here holds nothing.
         connection = Connection(name, system.connector, secrets.url, secrets.auth, system.options, limits, folder)
-        systems[name] = connect(connection, Ports(clock, pacing.system(name, limits)))
+        systems[name] = connect(connection, pacing.ports(name, limits))
     program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")
     flows = {
         pair.entity: await _flow(pair, mappers[pair.entity], systems, program, ledger)

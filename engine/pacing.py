@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.kit.contract import Answer
+from connectors.kit.contract import Answer, Ports
 from engine.clock import Clock
 from engine.model import Hold
 
@@ -24,6 +24,7 @@ ALL = ""
 
 _HOUR = 3600.0
 _RECHECK = 1.0  # seconds between looks at a window or a limit that may have been lifted meanwhile
+_REASONS = 50  # whose lost time is told apart
 
 # Gradient2 (Netflix concurrency-limits), with a floor of 1: batch work must be able to go that low.
 _TOLERANCE, _QUEUE, _LONG = 1.5, 4.0, 600
@@ -151,6 +152,11 @@ class SystemPacer:
                 return allowance.ends - now, allowance.reason
         return None
 
+    def trouble(self) -> str:
+        """Why a call that failed is not made again at once."""
+        now = self._clock.monotonic()
+        return next((reason for until, reason in self._blocked.values() if until > now), "trying again in a moment")
+
     # ------------------------------------------------------------ learning
 
     def _learn(self, answer: Answer) -> None:
@@ -162,7 +168,7 @@ class SystemPacer:
                 self._blocked[answer.scope] = (until, reason)
         if answer.limit is None:
             return
-        window = answer.reset if answer.reset and answer.reset > 0 else _HOUR
+        window = _HOUR if answer.reset is None else max(answer.reset, _RECHECK)
         known = self._known.get(answer.scope)
         share = max(1.0, answer.limit * (1 - self.live_share))
         reason = answer.reason or "rate limit"
@@ -195,6 +201,21 @@ class SystemPacer:
         self._round.clear()
 
 
+class SystemClock:
+    """The clock of one system's connector: whenever it sleeps, it says why. See `connectors.kit.contract.Clock`."""
+
+    def __init__(self, name: str, pacer: SystemPacer, pacing: Pacing) -> None:
+        self._name = name
+        self._pacer = pacer
+        self._pacing = pacing
+        self.now = pacing.clock.now
+        self.monotonic = pacing.clock.monotonic
+        self.random = pacing.clock.random
+
+    async def sleep(self, seconds: float) -> None:
+        await self._pacing.wait(f"{self._name}: {self._pacer.trouble()}", self._pacing.clock.sleep(seconds))
+
+
 class Pacing:
     """All reasons to wait, of all waves and systems."""
 
@@ -213,6 +234,11 @@ class Pacing:
     def system(self, name: str, limits: Mapping[str, Any]) -> SystemPacer:
         self.systems[name] = SystemPacer(name, limits, self)
         return self.systems[name]
+
+    def ports(self, name: str, limits: Mapping[str, Any]) -> Ports:
+        """The world of one system's connector."""
+        pacer = self.system(name, limits)
+        return Ports(SystemClock(name, pacer, self), pacer)
 
     def hold(self, hold: Hold) -> None:
         """Take effect of a hold that is durable already."""
@@ -238,7 +264,7 @@ class Pacing:
 
     def reasons(self) -> dict[str, int]:
         """Why work waits at this moment: reason -> how many wait."""
-        return {reason: n for reason, n in self._waiting.items() if n}
+        return dict(self._waiting)
 
     @asynccontextmanager
     async def step(self, wave: str) -> AsyncIterator[None]:
@@ -270,7 +296,11 @@ class Pacing:
             await until
         finally:
             self._waiting[reason] -= 1
-            self.waited[reason] = self.waited.get(reason, 0.0) + self.clock.monotonic() - began
+            if not self._waiting[reason]:
+                del self._waiting[reason]
+            # Reasons name calls, and a bad night knows no end of those.
+            kept = reason if reason in self.waited or len(self.waited) < _REASONS else "other reasons"
+            self.waited[kept] = self.waited.get(kept, 0.0) + self.clock.monotonic() - began
 
 
 def _share(value: object) -> float:

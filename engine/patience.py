@@ -46,8 +46,9 @@ class Patience:
         while True:
             try:
                 return await work(*args, **kwargs)
-            except Throttled as error:
-                await context.pacing.wait(f"retry: {error}", context.clock.sleep(max(error.retry_after, _FIRST_WAIT)))
+            except Throttled as error:  # it is there, and it said when: that costs no try
+                wait = max(error.retry_after, _FIRST_WAIT)
+                await context.pacing.wait(f"limit: {_in_short(error)}", context.clock.sleep(wait))
             except (Unavailable, InDoubt) as error:
                 context.telemetry.count("retried")
                 tries += 1
@@ -57,7 +58,7 @@ class Patience:
                     await context.pacing.clear(context.name)
                     continue
                 wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.7 + 0.6 * context.clock.random())
-                await context.pacing.wait(f"retry: {error}", context.clock.sleep(wait))
+                await context.pacing.wait(f"retry: {_in_short(error)}", context.clock.sleep(wait))
 
     async def _hold(self, error: Exception) -> None:
         context = self._context
@@ -65,3 +66,8 @@ class Patience:
             since = context.clock.now().isoformat(timespec="milliseconds")
             reason = f"{error}; {_PATIENCE} tries. When it is back: cutover resume --wave {context.name}"
             await self._brake(Hold(context.name, reason, "engine", since))
+
+
+def _in_short(error: Exception) -> str:
+    """Without what is another at every call."""
+    return str(error).partition(" [correlation ")[0]

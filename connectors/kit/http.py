@@ -110,6 +110,7 @@ class Http:
     ) -> None:
         """`auth`: see `kit.auth.auth_for`. `headers` go with every call. `stranger` tells an answer that was given to
         an anonymous caller although we signed, for vendors that do so instead of a 401.
+
         Options: see `kit.transport.client`, and `attempts` (5); of the limits `retry_wait` (120 s)."""
         self.ports = ports
         self.name = connection.name
@@ -380,7 +381,11 @@ class Http:
     # ------------------------------------------------------------ the pacer
 
     def _signal(self, response: httpx.Response) -> RateSignal:
-        return self._limits(response.headers.raw, self._clock.now())
+        signal = self._limits(response.headers.raw, self._clock.now())
+        if signal is ratelimit.NONE or "date" not in response.headers:
+            return signal
+        # What it says as a date is by its own clock, which need not agree with ours.
+        return self._limits(response.headers.raw, self.server_time(response.headers))
 
     async def _dismiss(self, response: httpx.Response, call: _Call, started: float, signal: RateSignal) -> None:
         """An answer nobody will read: read to its end, so that its connection can serve the next call."""

@@ -203,3 +203,38 @@ def test_a_closed_window_is_a_reason_to_wait_and_opens_by_itself() -> None:
         assert pacing.waited["window closed"] >= 89
 
     asyncio.run(main())
+
+
+def test_a_window_that_is_over_by_the_answers_word_does_not_last_an_hour() -> None:
+    async def work(pacer: SystemPacer, pacing: Pacing, clock: QuickClock) -> None:
+        await call(pacer, limit=100.0, remaining=0.0, reset=0.0)
+        began = clock.time
+        await call(pacer)
+        assert clock.time - began < 5
+
+    paced({}, work)
+
+
+def test_a_connector_that_sleeps_says_why() -> None:
+    async def main() -> None:
+        pacing = Pacing(QuickClock())
+        clock, pacer = pacing.ports("jira", {})
+        await clock.sleep(2.0)
+        await pacer.turn("issue")
+        pacer.done(Answer("issue", 0.02, 429, retry_after=30.0, reason="jira-burst-based"))
+        await clock.sleep(30.0)
+        assert pacing.waited == {"jira: trying again in a moment": 2.0, "jira: jira-burst-based": 30.0}
+        assert pacing.reasons() == {}
+
+    asyncio.run(main())
+
+
+def test_the_reasons_of_a_bad_night_stay_few() -> None:
+    async def main() -> None:
+        pacing = Pacing(QuickClock())
+        for n in range(1000):
+            await pacing.wait(f"retry: call {n}", pacing.clock.sleep(1.0))
+        assert len(pacing.waited) < 100
+        assert sum(pacing.waited.values()) == 1000
+
+    asyncio.run(main())
