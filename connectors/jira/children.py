@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from urllib.parse import urljoin
 
 from connectors.jira import fetch, stamps
@@ -78,17 +79,21 @@ class Children:
                 if download.status in REDIRECTS:
                     place = urljoin(self._client.connection.url, download.headers.get("location", ""))
                 else:
-                    async for piece in _whole(download, record):
-                        yield piece
+                    async with aclosing(_whole(download, record)) as pieces:
+                        async for piece in pieces:
+                            yield piece
                     return
-            async with self._media.stream("GET", place, scope="media.get", follow=True) as download:
-                async for piece in _whole(download, record):
+            async with (
+                self._media.stream("GET", place, scope="media.get", follow=True) as download,
+                aclosing(_whole(download, record)) as pieces,
+            ):
+                async for piece in pieces:
                     yield piece
 
         return read
 
 
-async def _whole(download: Download, record: Record) -> AsyncIterator[bytes]:
+async def _whole(download: Download, record: Record) -> AsyncGenerator[bytes, None]:
     if download.status == 404:
         raise Unavailable(f"attachment {record.key} is gone; read its issue again")
     if download.status >= 300:

@@ -14,7 +14,7 @@ applied; making it again is right either way. Bodies and values are never logged
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from connectors.kit.contract import Answer, Connection, Content, Ports
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.kit.ratelimit import RateSignal
 from connectors.kit.retry import ATTEMPTS, Budget, Retriable, retry
+from connectors.kit.streams import opened
 
 Result = TypeVar("Result")
 Params = Mapping[str, str | int]
@@ -252,7 +253,7 @@ class Http:
             raise self._lost(call, error, sent=True, kind=Broken) from error
         finally:
             self._done(call, started, status, self._signal(response))
-            await response.aclose()
+            await _close(response)
         if status == 204 or (not raw and response.headers.get("content-length") == "0"):
             return Reply(status, None, response.headers)
         try:
@@ -303,12 +304,13 @@ class Http:
             await self._renew(self._auth.headers)
         signed = self._auth.headers
         body = call.body if call.body is None or isinstance(call.body, bytes) else _Upload(call.body)
+        upload = body if isinstance(body, _Upload) else None
         request = httpx.Request(
             call.method,
             call.url,
             headers=call.headers | signed,
             content=body,
-            extensions={"timeout": self._client.timeout.as_dict(), "signed": signed},
+            extensions={"timeout": self._client.timeout.as_dict(), "signed": signed, "upload": upload},
         )
         if len(self._client.cookies.jar):
             # A vendor that keeps sessions opens a new one for each call that brings no cookie, until none is left.
@@ -321,15 +323,17 @@ class Http:
             answered = True
             return response, started
         except transport.FAILURES as error:
-            if isinstance(body, _Upload) and body.failure is not None:
+            if upload is not None and upload.failure is not None:
                 # The body's own source failed: the vendor never got a whole request, and the fault is not its.
-                raise body.failure from None
+                raise upload.failure from None
             raise self._lost(call, error) from error
         except httpx.TooManyRedirects as error:
             raise Misconfigured(f"{call.subject} redirects in circles", hint="Check `url` of this system.") from error
         finally:
             if not answered:
                 self._done(call, started, 0, ratelimit.NONE)
+                if upload is not None:
+                    await upload.aclose()
 
     async def _renew(self, used: Mapping[str, str]) -> bool:
         try:
@@ -395,7 +399,7 @@ class Http:
             pass  # its status said all
         finally:
             self._done(call, started, response.status_code, signal)
-            await response.aclose()
+            await _close(response)
 
     def _done(self, call: _Call, started: float, status: int, signal: RateSignal) -> None:
         latency = self._clock.monotonic() - started
@@ -403,16 +407,35 @@ class Http:
 
 
 class _Upload(httpx.AsyncByteStream):
-    """A streamed body that remembers why its source failed."""
+    """A streamed body that remembers why its source failed. To be closed: a server may answer before it has read all,
+    and a transport that stops in the middle leaves the source open."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._sending: Any = None  # a generator; their declared type does not know `ag_running`
         self.failure: ConnectorError | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._sending = pieces = self._pieces()
+        return pieces
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
         try:
-            async for piece in self._content():
-                yield piece
+            async with opened(self._content) as pieces:
+                async for piece in pieces:
+                    yield piece
         except ConnectorError as error:
             self.failure = error
             raise
+
+    async def aclose(self) -> None:
+        if self._sending is not None and not self._sending.ag_running:  # else the transport is just ending it itself
+            await self._sending.aclose()
+
+
+async def _close(response: httpx.Response) -> None:
+    """Ends an answer and, only then, what was sent to get it."""
+    await response.aclose()
+    upload = response.request.extensions.get("upload")
+    if upload is not None:
+        await upload.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from connectors.kit.contract import Clock, Content
+from connectors.kit.streams import opened
 
 
 def multipart(
@@ -29,8 +30,9 @@ def multipart(
 
     async def body() -> AsyncIterator[bytes]:
         yield head.encode()
-        async for piece in content():
-            yield piece
+        async with opened(content) as pieces:
+            async for piece in pieces:
+                yield piece
         yield f"\r\n--{boundary}--\r\n".encode()
 
     return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body

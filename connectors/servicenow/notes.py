@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from connectors.kit.contract import Content, Doubt, Failed, Outcome, Rejected, Write, Written
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
+from connectors.kit.streams import opened
 from connectors.servicenow.children import ATTACHMENTS, ELEMENTS, JOURNAL
 from connectors.servicenow.feed import STAMP
 from connectors.servicenow.instance import ATTACHMENT, TABLE, Instance, Item, Row
@@ -193,8 +194,9 @@ class _Counted:
     async def __call__(self) -> AsyncIterator[bytes]:
         self.size = 0
         running = hashlib.sha256()
-        async for piece in self._content():
-            self.size += len(piece)
-            running.update(piece)
-            yield piece
+        async with opened(self._content) as pieces:
+            async for piece in pieces:
+                self.size += len(piece)
+                running.update(piece)
+                yield piece
         self.digest = running.hexdigest()

@@ -21,6 +21,7 @@ from connectors.kit.contract import (
     Written,
 )
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
+from connectors.kit.streams import opened
 
 _FULL = 50  # records are enough to try a bulk
 
@@ -317,9 +318,10 @@ def _id(outcome: Outcome) -> str:
 def _breaking(content: Content | None) -> Content:
     async def pieces() -> AsyncIterator[bytes]:
         if content is not None:
-            async for piece in content():
-                yield piece[: len(piece) // 2]
-                break
+            async with opened(content) as whole:
+                async for piece in whole:
+                    yield piece[: len(piece) // 2]
+                    break
         raise Unavailable("the source's stream ended early")
 
     return pieces

@@ -1,0 +1,101 @@
+"""Bytes on their way from one system to another: no call outlives its reading, and no two wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+
+import pytest
+
+from connectors.kit.contract import Answer, Content, Ports
+from connectors.kit.errors import ConnectorError
+from connectors.kit.http import Http
+from connectors.kit.multipart import multipart
+from connectors.kit.streams import opened
+from tests.kit.ports import OpenPacer, RealClock
+from tests.kit.sockets import always, answer, http_to, serving
+
+TRANSPORTS = ["aiohttp", "httpx"]
+LARGE = b"x" * 8_000_000  # more than sockets and readers hold
+WAVE: ContextVar[str] = ContextVar("wave", default="none")
+
+
+class WavePacer(OpenPacer):
+    """Remembers for which wave each turn came back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waves: list[str] = []
+
+    def done(self, answer: Answer) -> None:
+        super().done(answer)
+        self.waves.append(WAVE.get())
+
+
+def file_of(source: Http) -> Content:
+    async def read() -> AsyncIterator[bytes]:
+        async with source.stream("GET", "/file", scope="attachment") as download:
+            async for piece in download:
+                yield piece
+
+    return read
+
+
+async def reads_a_little(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    await reader.readexactly(100_000)
+    return False
+
+
+async def refuses_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    await reader.readexactly(100_000)
+    writer.write(answer(413, {}, Connection="close"))
+    await writer.drain()
+    return False
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("accepting", [reads_a_little, refuses_early])
+def test_an_upload_that_ends_early_gives_the_turn_of_its_source_back_at_once(accepting, transport):
+    async def run():
+        WAVE.set("ours")
+        pacer = WavePacer()
+        async with (
+            serving(always(answer(200, LARGE, Content_Type="x/y"))) as source,
+            serving(always(answer(201, {})), accepting=accepting) as target,
+            http_to(source.url, Ports(RealClock(), pacer), transport=transport) as reading,
+            http_to(target.url, Ports(RealClock(), OpenPacer()), transport=transport) as writing,
+        ):
+            _, body = multipart({}, file_of(reading), file_field="f", file_name="n", clock=RealClock())
+            try:
+                reply = await asyncio.wait_for(writing.json("POST", "/file", scope="write", content=body), 10)
+                assert reply.status == 413
+            except ConnectorError:
+                pass  # the connection broke before the answer was read
+            assert pacer.waves == ["ours"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_download_that_is_not_read_to_its_end_gives_its_turn_back_at_once(wrapped):
+    async def run():
+        WAVE.set("ours")
+        pacer = WavePacer()
+        async with (
+            serving(always(answer(200, LARGE, Content_Type="x/y"))) as source,
+            http_to(source.url, Ports(RealClock(), pacer)) as reading,
+        ):
+            content = file_of(reading)
+            if wrapped:
+                _, content = multipart({}, content, file_field="f", file_name="n", clock=RealClock())
+            async with opened(content) as pieces:
+                size = 0
+                async for piece in pieces:
+                    size += len(piece)
+                    if size > 70_000:
+                        break
+                assert pacer.waves == []
+            assert pacer.waves == ["ours"]
+
+    asyncio.run(run())
