@@ -43,18 +43,23 @@ class Pipeline:
         `again` takes up what was set aside, too. Raises what a system raised for a whole call (`Unavailable`,
         `Throttled`, `Misconfigured`) after all that is known by then is durable: carrying again goes on from there.
         """
-        records = [record for record in records if record.key not in self._in_hand[flow.entity]]
+        in_hand = self._in_hand[flow.entity]
+        keys = [record.key for record in records]
+        if not in_hand.isdisjoint(keys):
+            records = [record for record in records if record.key not in in_hand]
+            keys = [record.key for record in records]
         if not records:
             return
-        keys = {record.key for record in records}
-        self._in_hand[flow.entity] |= keys
+        in_hand.update(keys)
         try:
-            await self._carry(flow, records, parents or {}, again=again)
+            await self._carry(flow, records, keys, parents or {}, again=again)
         finally:
-            self._in_hand[flow.entity] -= keys
+            in_hand.difference_update(keys)
 
-    async def _carry(self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str], *, again: bool) -> None:
-        known = await self._context.ledger.known(flow.entity, [record.key for record in records])
+    async def _carry(
+        self, flow: Flow, records: Sequence[Record], keys: list[str], parents: Mapping[str, str], *, again: bool
+    ) -> None:
+        known = await self._context.ledger.known(flow.entity, keys)
         if known:
             records = await self._to_do(flow, records, known, again)
         jobs = await self._map(flow, records, known, parents)
