@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,7 +29,7 @@ import orjson
 
 from connectors.kit import ratelimit, transport
 from connectors.kit.auth import Auth, Fixed
-from connectors.kit.contract import Answer, Connection, Content, Ports
+from connectors.kit.contract import Answer, Connection, Content, Pacer, Ports
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.kit.ratelimit import RateSignal
 from connectors.kit.retry import ATTEMPTS, Budget, Retriable, retry
@@ -42,6 +43,10 @@ OK: Collection[int] = frozenset({200, 201, 202, 204})
 LONGEST_THROTTLE = 120.0  # seconds that one call waits for a limit before it says Throttled
 _SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _UNASKED_WAIT = 5.0  # a 429 that does not say how long
+
+# Whose turn the upload holds that is just being sent. What it reads from the same system goes on that turn: with one
+# more for each download, all uploads of a system could hold every turn there is and wait for each other for ever.
+_uploading: ContextVar[Pacer | None] = ContextVar("uploading", default=None)
 
 
 class Broken(Unavailable):
@@ -94,6 +99,7 @@ class _Call:
     safe: bool
     ok: Collection[int]
     follow: bool = False
+    on_loan: bool = False  # goes on the turn of the upload that it feeds
 
 
 class Http:
@@ -231,9 +237,9 @@ class Http:
             merged.setdefault("Content-Type", "application/json")
         merged["X-Correlation-Id"] = f"{int(self._clock.random() * 2**52):013x}"
         subject = f"{self.name}: {method} {url.path}"
-        return _Call(
-            method, url, subject, scope, content, merged, method in _SAFE if safe is None else safe, ok, follow
-        )
+        safe = method in _SAFE if safe is None else safe
+        on_loan = _uploading.get() is self._pacer
+        return _Call(method, url, subject, scope, content, merged, safe, ok, follow, on_loan)
 
     async def _persist(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """Plainly first, since nearly every call succeeds; the machinery of retrying only after a failure."""
@@ -315,7 +321,9 @@ class Http:
         if len(self._client.cookies.jar):
             # A vendor that keeps sessions opens a new one for each call that brings no cookie, until none is left.
             self._client.cookies.set_cookie_header(request)
-        await self._pacer.turn(call.scope)
+        if not call.on_loan:
+            await self._pacer.turn(call.scope)
+        before = _uploading.set(self._pacer if upload is not None else _uploading.get())
         started = self._clock.monotonic()
         answered = False
         try:
@@ -330,6 +338,7 @@ class Http:
         except httpx.TooManyRedirects as error:
             raise Misconfigured(f"{call.subject} redirects in circles", hint="Check `url` of this system.") from error
         finally:
+            _uploading.reset(before)
             if not answered:
                 self._done(call, started, 0, ratelimit.NONE)
                 if upload is not None:
@@ -402,6 +411,8 @@ class Http:
             await _close(response)
 
     def _done(self, call: _Call, started: float, status: int, signal: RateSignal) -> None:
+        if call.on_loan:
+            return
         latency = self._clock.monotonic() - started
         self._pacer.done(Answer(call.scope, latency, status, *signal))
 

@@ -41,5 +41,25 @@ class OpenPacer:
         self.answers.append(answer)
 
 
+class NarrowPacer(OpenPacer):
+    """Lets `width` calls run at a time; `most` ran at once."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._free = asyncio.Semaphore(width)
+        self.running = self.most = 0
+
+    async def turn(self, scope: str) -> None:
+        await self._free.acquire()
+        await super().turn(scope)
+        self.running += 1
+        self.most = max(self.most, self.running)
+
+    def done(self, answer: Answer) -> None:
+        super().done(answer)
+        self.running -= 1
+        self._free.release()
+
+
 def plain_ports(seed: int = 1) -> Ports:
     return Ports(RealClock(seed), OpenPacer())

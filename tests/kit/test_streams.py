@@ -13,7 +13,7 @@ from connectors.kit.errors import ConnectorError
 from connectors.kit.http import Http
 from connectors.kit.multipart import multipart
 from connectors.kit.streams import opened
-from tests.kit.ports import OpenPacer, RealClock
+from tests.kit.ports import NarrowPacer, OpenPacer, RealClock
 from tests.kit.sockets import always, answer, http_to, serving
 
 TRANSPORTS = ["aiohttp", "httpx"]
@@ -97,5 +97,51 @@ def test_a_download_that_is_not_read_to_its_end_gives_its_turn_back_at_once(wrap
                         break
                 assert pacer.waves == []
             assert pacer.waves == ["ours"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("width", [1, 3])
+def test_uploads_of_what_the_same_system_holds_do_not_wait_for_each_other(width, transport):
+    async def run():
+        pacer = NarrowPacer(width)
+        ports = Ports(RealClock(), pacer)
+        async with (
+            serving(always(answer(200, b"x" * 300_000, Content_Type="x/y"))) as server,
+            http_to(server.url, ports, transport=transport) as reading,
+            serving(always(answer(201, {}))) as target,
+            http_to(target.url, ports, transport=transport) as writing,
+        ):
+
+            async def upload() -> int:
+                _, body = multipart({}, file_of(reading), file_field="f", file_name="n", clock=RealClock())
+                return (await writing.json("POST", "/file", scope="write", content=body)).status
+
+            async with asyncio.timeout(10):
+                assert await asyncio.gather(*(upload() for _ in range(6))) == [201] * 6
+            assert all(b"x" * 300_000 in request.body for request in target.requests)
+            assert len(server.requests) == 6
+            assert (pacer.running, pacer.most) == (0, width)
+
+    asyncio.run(run())
+
+
+def test_a_download_from_another_system_takes_a_turn_of_its_own_there():
+    async def run():
+        source_pacer, target_pacer = NarrowPacer(1), NarrowPacer(1)
+        async with (
+            serving(always(answer(200, b"x" * 300_000, Content_Type="x/y"))) as source,
+            serving(always(answer(201, {}))) as target,
+            http_to(source.url, Ports(RealClock(), source_pacer)) as reading,
+            http_to(target.url, Ports(RealClock(), target_pacer)) as writing,
+        ):
+            async with asyncio.timeout(10):
+                await asyncio.gather(
+                    *(writing.json("POST", "/file", scope="write", content=file_of(reading)) for _ in range(3))
+                )
+                await writing.json("GET", "/thing", scope="read")
+        assert source_pacer.taken == ["attachment"] * 3
+        assert target_pacer.taken == ["write"] * 3 + ["read"]
 
     asyncio.run(run())

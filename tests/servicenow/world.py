@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from connectors.kit.contract import Connection, Record, Scope, Written
+from connectors.kit.contract import Connection, Ports, Record, Scope, Written
 from connectors.rehearsal.seed import Dataset
 from connectors.rehearsal.servicenow import ServiceNowDouble, Settings
 from connectors.servicenow import connect
@@ -29,12 +29,15 @@ def on(
     *,
     auth: dict[str, str] | None = None,
     limits: dict[str, Any] | None = None,
+    ports: Ports | None = None,
     **options: Any,
 ) -> Result:
     """Runs `body` with a connector to `subject`, over a socket."""
 
     async def run(url: str) -> Result:
-        connector = connect(Connection("snow", "servicenow", url, auth or AUTH, options, limits or {}), plain_ports())
+        connector = connect(
+            Connection("snow", "servicenow", url, auth or AUTH, options, limits or {}), ports or plain_ports()
+        )
         try:
             return await body(connector)
         finally:
