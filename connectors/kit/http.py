@@ -14,7 +14,7 @@ applied; making it again is right either way. Bodies and values are never logged
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ import orjson
 from connectors.kit import ratelimit, transport
 from connectors.kit.auth import Auth, Fixed
 from connectors.kit.contract import Answer, Connection, Content, Pacer, Ports
-from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
+from connectors.kit.errors import InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.kit.ratelimit import RateSignal
 from connectors.kit.retry import ATTEMPTS, Budget, Retriable, retry
-from connectors.kit.streams import opened
+from connectors.kit.streams import Upload
 
 Result = TypeVar("Result")
 Params = Mapping[str, str | int]
@@ -309,8 +309,8 @@ class Http:
         while not self._auth.fresh():
             await self._renew(self._auth.headers)
         signed = self._auth.headers
-        body = call.body if call.body is None or isinstance(call.body, bytes) else _Upload(call.body)
-        upload = body if isinstance(body, _Upload) else None
+        body = call.body if call.body is None or isinstance(call.body, bytes) else Upload(call.body)
+        upload = body if isinstance(body, Upload) else None
         request = httpx.Request(
             call.method,
             call.url,
@@ -415,33 +415,6 @@ class Http:
             return
         latency = self._clock.monotonic() - started
         self._pacer.done(Answer(call.scope, latency, status, *signal))
-
-
-class _Upload(httpx.AsyncByteStream):
-    """A streamed body that remembers why its source failed. To be closed: a server may answer before it has read all,
-    and a transport that stops in the middle leaves the source open."""
-
-    def __init__(self, content: Content) -> None:
-        self._content = content
-        self._sending: Any = None  # a generator; their declared type does not know `ag_running`
-        self.failure: ConnectorError | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._sending = pieces = self._pieces()
-        return pieces
-
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        try:
-            async with opened(self._content) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except ConnectorError as error:
-            self.failure = error
-            raise
-
-    async def aclose(self) -> None:
-        if self._sending is not None and not self._sending.ag_running:  # else the transport is just ending it itself
-            await self._sending.aclose()
 
 
 async def _close(response: httpx.Response) -> None:
