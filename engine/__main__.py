@@ -25,7 +25,7 @@ from engine.pacing import Pacing
 from engine.premises import Premises
 from engine.snapshot import Snapshots
 from engine.telemetry import Telemetry
-from engine.trouble import describe, log_discreetly
+from engine.trouble import describe, log_discreetly, tell_in_the_background
 from engine.window import Windows
 from engine.wire import BAD_FOLDER, OCCUPIED
 from runbooks.errors import LoadError
@@ -64,6 +64,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             )
             server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             loop = asyncio.get_running_loop()
+            loop.set_exception_handler(tell_in_the_background)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, lambda: asyncio.ensure_future(conductor.end()))
             loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal went away: that is no reason to end

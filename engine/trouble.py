@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
+import sys
+import threading
 import traceback
+import warnings
 from pathlib import Path
+from typing import Any
 
 from connectors.kit.errors import ConnectorError
 from engine.errors import EngineError
 from runbooks.errors import LoadError
+
+log = logging.getLogger(__name__)
 
 _OURS = (ConnectorError, EngineError, LoadError)
 
@@ -36,9 +44,26 @@ class Discreet(logging.Formatter):
 
 
 def log_discreetly() -> None:
-    """Everything the process logs goes to standard error, without values."""
+    """Everything the process says goes to standard error, without values; nothing of its memory goes to a core file."""
     handler = logging.StreamHandler()
     handler.setFormatter(Discreet())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "aiosqlite", "asyncio", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Python's own last words quote messages and arguments.
+    sys.excepthook = lambda _kind, error, _trace: _tell("an error ended the engine", error)
+    sys.unraisablehook = lambda what: _tell("an error while tidying up", what.exc_value)
+    threading.excepthook = lambda what: _tell("an error ended a thread", what.exc_value)
+    warnings.showwarning = lambda _text, kind, file, line, *_: log.warning(
+        "%s at %s:%s", kind.__name__, Path(file).name, line
+    )
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def tell_in_the_background(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """For an event loop: errors that nobody waits for."""
+    _tell("an error nobody waited for", context.get("exception"))
+
+
+def _tell(what: str, error: BaseException | None) -> None:
+    log.error("%s: %s", what, describe(error) if error is not None else "no more is known")

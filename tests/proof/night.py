@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from connectors.rehearsal.base import Time
 from connectors.rehearsal.jira import JiraDouble
 from connectors.rehearsal.seed import Dataset
 from connectors.rehearsal.servicenow import ServiceNowDouble
@@ -172,14 +173,15 @@ def night(
     limits: Mapping[str, Mapping[str, Any]] | None = None,
     waves: list[dict[str, Any]] | None = None,
     before: Callable[[ServiceNowDouble, JiraDouble], None] | None = None,
+    clock: Time | None = None,
 ) -> Iterator[Night]:
     """`servicenow`, `jira`: options of the connectors; `auth`, `limits`: of a system, instead of the template's.
 
-    `before` prepares the systems before anybody calls them.
+    `before` prepares the systems before anybody calls them; `clock` is the target's.
     """
     dataset = Dataset(seed, incidents, bad_priorities=0.03)
     source = ServiceNowDouble(dataset=dataset, seed=seed, latency=0.002)
-    target = JiraDouble(people=dataset.people, seed=seed, latency=0.002)
+    target = JiraDouble(people=dataset.people, seed=seed, latency=0.002, time=clock)
     if before is not None:
         before(source, target)
     with ExitStack() as stack:
