@@ -72,7 +72,7 @@ def sort(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> Sorted:
         elif isinstance(outcome, Failed) and isinstance(outcome.error, InDoubt):
             in_doubt.append(job)
         else:
-            broken = outcome.error
+            broken = broken or outcome.error  # the first is the cause; what follows on it may only be its echo
     return Sorted(written, aside, in_doubt, broken)
 
 
