@@ -15,7 +15,11 @@ def durable_points() -> set[str]:
     for path in Path(folder).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
-                if isinstance(node.func, ast.Attribute) and node.func.attr == "write" and path.name in ("ledger.py", "logbook.py"):
+                if (
+                    isinstance(node.func, ast.Attribute)
+                    and node.func.attr == "write"
+                    and path.name in ("ledger.py", "logbook.py")
+                ):
                     found |= _texts(node.args[0])
                 found |= {text for keyword in node.keywords if keyword.arg == "point" for text in _texts(keyword.value)}
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
