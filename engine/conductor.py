@@ -257,8 +257,10 @@ class Conductor:
                 if (await self._ledger.waves())[name].state in WORKING:
                     await self._ledger.wave_state(name, WaveState.FAILED, outcome)
         finally:
-            self.running = []
-            await self._ledger.end_run(number, outcome)
+            try:
+                await self._ledger.end_run(number, outcome)
+            finally:
+                self.running = []  # last: whoever sees that nothing runs shall find the outcome
 
     async def _walk_waves(self, names: list[str], work: Work) -> str:
         for name in names:
