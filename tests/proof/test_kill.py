@@ -35,6 +35,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
 }
 BY_COMMAND = {"hold", "lift", "note"}
 AFTER_A_KILL = {"drop_intents"}
+AFTER_A_DELETION = {"drop_overlaps"}
 
 # One night, killed again and again on its way: what each engine leaves, the next one has to make good.
 COPYING = (
@@ -49,7 +50,7 @@ full = pytest.mark.skipif(not os.environ.get("CUTOVER_FULL"), reason="every kill
 
 
 def test_every_durable_point_of_the_ledger_is_killed_at() -> None:
-    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL}
+    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION}
 
 
 @pytest.mark.parametrize("kills", [COPYING, CLOSING], ids=["copying", "closing"])
@@ -93,6 +94,22 @@ def test_creates_whose_records_left_the_source_while_nobody_was_there_are_found_
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+def test_a_record_that_two_waves_found_and_that_is_deleted_blocks_neither_through_a_kill(
+    tmp_path: Path, when: str
+) -> None:
+    with night(tmp_path) as it:
+        proven(it, it.drive())
+        moved = rows(it, "SELECT key FROM overlap LIMIT 1")[0][0]
+        it.servicenow.write("delete", "incident", sys_id=moved)
+        killed(it, f"{when}:drop_overlaps:1", "pilot", "rest")
+        status = it.drive("pilot", "rest")
+        assert status is not None
+        assert {wave.state for wave in status.waves} == {"awaiting_sign_off"}, status.waves
+        assert status.total.left == 1
+        assert moved not in {row[0] for row in rows(it, "SELECT key FROM overlap")}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_pause_is_in_force_after_a_kill_if_it_was_durable_and_so_is_its_end(tmp_path: Path, when: str) -> None:
     durable = when == "after"
     with night(tmp_path) as it:
@@ -117,9 +134,9 @@ def test_a_pause_is_in_force_after_a_kill_if_it_was_durable_and_so_is_its_end(tm
         assert rows(it, "SELECT count(*) FROM event WHERE what = 'stop'") == [(int(durable),)]
 
 
-def killed(it: Night, crash_at: str) -> None:
+def killed(it: Night, crash_at: str, *waves: str) -> None:
     """Run into this kill."""
-    status = it.drive(crash_at=crash_at)
+    status = it.drive(*waves, crash_at=crash_at)
     assert status is None, f"{crash_at} never came: {status.run_outcome}"
     assert it.engine is not None
     assert it.engine.returncode == KILLED, it.log[-3000:]
