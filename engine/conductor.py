@@ -11,7 +11,7 @@ from engine.assembly import Assembly, PlannedWave
 from engine.checks import preflight
 from engine.clock import Clock
 from engine.context import Context
-from engine.errors import Refused
+from engine.errors import EngineError, Refused
 from engine.ledger import Ledger
 from engine.model import LOADED, UNCHECKED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
@@ -45,6 +45,7 @@ class Conductor:
         self.assembly = assembly
         self.stopped = asyncio.Event()
         self.running: list[str] = []
+        self.last_words = ""  # the outcome of a run that could not be written
         self._ledger = ledger
         self._pacing = pacing
         self._clock = clock
@@ -242,6 +243,7 @@ class Conductor:
         books = sorted({self.assembly.waves[name].playbook for name in names})
         number = await self._ledger.start_run(names, by, " ".join(books))
         self.running = names
+        self.last_words = ""
         self._task = asyncio.create_task(self._walk(number, names, work), name="run")
 
     async def _walk(self, number: int, names: list[str], work: Work) -> None:
@@ -250,6 +252,8 @@ class Conductor:
             outcome = await self._walk_waves(names, work)
         except asyncio.CancelledError:
             raise
+        except EngineError as error:  # of the ledger: what happens to a wave, the wave tells
+            outcome = f"failed: {error}"
         except Exception as error:  # noqa: BLE001 - the engine must outlive its own bugs, and say where they are
             log.error("The run ended by an error of the engine itself: %s", describe(error))
             outcome = f"failed: an error of the engine itself ({describe(error)}); see its log"
@@ -258,9 +262,17 @@ class Conductor:
                     await self._ledger.wave_state(name, WaveState.FAILED, outcome)
         finally:
             try:
-                await self._ledger.end_run(number, outcome)
+                await self._ended(number, outcome)
             finally:
                 self.running = []  # last: whoever sees that nothing runs shall find the outcome
+
+    async def _ended(self, number: int, outcome: str) -> None:
+        """On disk, if it can be written; an engine that cannot write any more says at least why, while it lives."""
+        try:
+            await self._ledger.end_run(number, outcome)
+        except EngineError as error:
+            self.last_words = outcome
+            log.error("The end of the run could not be written: %s", error)
 
     async def _walk_waves(self, names: list[str], work: Work) -> str:
         for name in names:

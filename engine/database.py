@@ -156,6 +156,11 @@ def _explain(error: Exception, path: Path) -> str:
     text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
     if "full" in text:
         advice = "The disk is full. Free space there; what was acknowledged is safe. Then: cutover run"
+    elif "disk I/O" in text:
+        advice = (
+            "The disk refuses to write: it failed, or a quota or a limit on file sizes is reached. "
+            "Mend that; what was acknowledged is safe. Then: cutover run"
+        )
     elif "readonly" in text:
         advice = "The file or its folder cannot be written. Give the engine's user write access. Then: cutover run"
     elif "locked" in text:

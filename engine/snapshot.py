@@ -67,7 +67,7 @@ class Snapshots:
             began=self._began,
             run=conductor.running,
             run_by=last[1] if last else "",
-            run_outcome=(last[5] or ("" if conductor.busy else "interrupted")) if last else "",
+            run_outcome=(last[5] or conductor.last_words or ("" if conductor.busy else "interrupted")) if last else "",
             rate=round(rate, 1),
             retried=self._telemetry.totals["retried"],
             in_doubt_seen=self._telemetry.totals["in_doubt"],
