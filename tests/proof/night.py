@@ -111,8 +111,7 @@ class Night:
         seen: list[Status] = []
 
         def over() -> bool:
-            assert self.engine is not None
-            if self.engine.poll() is not None:
+            if self.engine is not None and self.engine.poll() is not None:
                 return True
             status = self.status()
             if status is None or status.run:
