@@ -97,7 +97,7 @@ async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector],
     flow = Flow(
         name=pair.entity,
         entity=await ledger.entity(pair.entity),
-        program=program,
+        whose=_whose(program, pair.entity, pair.source.system),
         label=pair.label,
         source_system=pair.source.system,
         target_system=pair.target.system,
@@ -113,17 +113,19 @@ async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector],
         ties=ties,
     )
     children = [
-        await _child(flow, child, own, ledger) for child, own in zip(pair.children, mapper.children, strict=True)
+        await _child(flow, child, own, program, ledger)
+        for child, own in zip(pair.children, mapper.children, strict=True)
     ]
     return replace(flow, children=tuple(children))
 
 
-async def _child(parent: Flow, child: Child, mapper: Mapper, ledger: Ledger) -> Flow:
+async def _child(parent: Flow, child: Child, mapper: Mapper, program: str, ledger: Ledger) -> Flow:
     name = f"{parent.name}/{child.label}"
     return replace(
         parent,
         name=name,
         entity=await ledger.entity(name),
+        whose=_whose(program, name, parent.source_system),
         label="",
         source_entity=child.entity,
         target_entity=child.target,
@@ -135,6 +137,10 @@ async def _child(parent: Flow, child: Child, mapper: Mapper, ledger: Ledger) -> 
         has_content=child.target == "attachment",
         ties={},
     )
+
+
+def _whose(program: str, flow: str, system: str) -> str:
+    return f"{program}\x1f{flow}\x1f{system}\x1f"
 
 
 async def _writes(target: Target, system: str, entity: str, ledger: Ledger) -> Traits:

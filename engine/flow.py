@@ -26,7 +26,7 @@ class Flow:
 
     name: str  # as the ledger knows it: 'incident', 'incident/comment'
     entity: int
-    program: str  # whose external ids these are: one per migration
+    whose: str  # the external ids: of this migration, entity and source
     label: str  # the source field people know a record by
     source_system: str
     target_system: str
@@ -45,8 +45,7 @@ class Flow:
 
     def xid(self, key: str) -> str:
         """The external id of the record with this source key: the same one for ever, and nobody else's."""
-        parts = f"{self.program}\x1f{self.name}\x1f{self.source_system}\x1f{key}"
-        return blake2b(parts.encode(), digest_size=15).hexdigest()
+        return blake2b(f"{self.whose}{key}".encode(), digest_size=15).hexdigest()
 
     def scope(self, wave_filter: str = "") -> Scope:
         filters = (*self.filters, wave_filter) if wave_filter else self.filters

@@ -102,20 +102,24 @@ class Pipeline:
         people = await self._people(flow, records)
         jobs: list[Job] = []
         refused: list[SetAside] = []
+        xid, fingerprint = flow.xid, self._fingerprint
+        # What rules make comes in one order always; what goes as it is comes in whatever order the source likes.
+        form = 0 if flow.mapper.makes else orjson.OPT_SORT_KEYS
         for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
-            entry = known.get(record.key) or Entry(record.key, Bucket.IN_FLIGHT)
-            if isinstance(mapped, Mapped):
+            key = record.key
+            entry = known.get(key) or Entry(key, Bucket.IN_FLIGHT)
+            if type(mapped) is Mapped:
                 try:
-                    stamp = self._fingerprint(mapped)
+                    stamp = fingerprint(mapped, form)
                 except TypeError:
-                    mapped = Refused(record.key, "a number beyond 64 bits, or text that is not Unicode", "")
+                    mapped = Refused(key, "a number beyond 64 bits, or text that is not Unicode", "")
             if isinstance(mapped, Refused):
                 place = (entry.target, record.version, record.parent)
-                refused.append(SetAside(record.key, mapped.cause, mapped.field, *place))
+                refused.append(SetAside(key, mapped.cause, mapped.field, *place))
                 continue
             content = flow.source.content(flow.source_entity, record) if flow.has_content else None
-            parent = parents.get(record.parent, "")
-            write = Write(flow.xid(record.key), mapped.fields, entry.target, parent, content)
+            parent = parents.get(record.parent, "") if parents else ""
+            write = Write(xid(key), mapped.fields, entry.target, parent, content)
             jobs.append(Job(record, mapped, entry, write, stamp))
         await settle(self._context, flow, [], refused)
         return jobs
@@ -126,9 +130,9 @@ class Pipeline:
         async with self._context.pacing.step(self._context.name):
             return await self._context.people.known(flow, records)
 
-    def _fingerprint(self, mapped: Mapped) -> str:
+    def _fingerprint(self, mapped: Mapped, form: int) -> str:
         """Keyed hash of the record as it should stand at the target: 32 hex digits. TypeError: it is no JSON."""
-        body = orjson.dumps((mapped.fields, mapped.status), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps((mapped.fields, mapped.status), option=form)
         return blake2b(body, digest_size=16, key=self._context.secret).hexdigest()
 
     async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:
