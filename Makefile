@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: help demo test check format bench clean clean-demo
+.PHONY: help demo test check crash format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ check: $(STAMP) ## format, lint, types, import contracts, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(JOBS)
+
+crash: $(STAMP) ## kill -9 at every durable point, one night each (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/proof
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .
