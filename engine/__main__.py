@@ -24,6 +24,7 @@ from engine.ledger import Ledger
 from engine.pacing import Pacing
 from engine.premises import Premises
 from engine.snapshot import Snapshots
+from engine.systems import Systems
 from engine.telemetry import Telemetry
 from engine.trouble import describe, log_discreetly, tell_in_the_background
 from engine.window import Windows
@@ -48,12 +49,13 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             secret = premises.secret(clock)
             pacing = Pacing(clock, Windows(lambda: conductor.assembly.migration.windows, clock).wait)
             telemetry = Telemetry(clock)
+            systems = Systems(pacing)
+            stack.push_async_callback(systems.close)
 
             async def afresh() -> Assembly:
-                return await assemble(load(folder), ledger, pacing, clock, secret)
+                return await assemble(load(folder), ledger, systems, clock, secret)
 
             conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
-            stack.push_async_callback(lambda: conductor.assembly.close())
             await conductor.take_up_holds()
             stack.enter_context(garbage.collected_seldom(clock))
             attention = Attention(clock)

@@ -8,12 +8,11 @@ from functools import partial
 
 from connectors.kit.contract import Connection, Connector, Creates, Source, Target, Traits
 from connectors.kit.errors import Misconfigured
-from connectors.kit.registry import connect
 from engine.clock import Clock
 from engine.flow import Flow, Tie
 from engine.ledger import Ledger
 from engine.mapping import Mapper, compile_entity
-from engine.pacing import Pacing
+from engine.systems import Systems
 from engine.waves import Part
 from runbooks.migration import Migration
 from runbooks.playbook import Child, EntityPair, Playbook
@@ -34,19 +33,15 @@ class PlannedWave:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Everything a migration consists of, ready to run. Close it."""
+    """Everything a migration consists of, ready to run."""
 
     migration: Migration
     systems: dict[str, Connector]
     flows: dict[str, Flow]
     waves: dict[str, PlannedWave]
 
-    async def close(self) -> None:
-        for connector in self.systems.values():
-            await connector.close()
 
-
-async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: Clock, secret: bytes) -> Assembly:
+async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock: Clock, secret: bytes) -> Assembly:
     """Compile everything, call nobody. Raises LoadError, MappingError and Misconfigured with what to change."""
     mappers = {
         pair.entity: compile_entity(pair, where=partial(_where, migration, book, at), secret=secret)
@@ -54,16 +49,15 @@ async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: 
         for at, pair in enumerate(book.entities)
     }
     access = {name: migration.resolve_secrets(name) for name in migration.systems}
-    systems: dict[str, Connector] = {}
+    connectors: dict[str, Connector] = {}
     for name, system in migration.systems.items():
         limits = system.limits.model_dump(exclude_none=True)
         secrets, folder = access[name], str(migration.folder)
-        # Connecting opens no connection yet: what was made before a failure here holds nothing.
         connection = Connection(name, system.connector, secrets.url, secrets.auth, system.options, limits, folder)
-        systems[name] = connect(connection, pacing.ports(name, limits))
+        connectors[name] = systems.connect(connection)
     program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")
     flows = {
-        pair.entity: await _flow(pair, mappers[pair.entity], systems, program, ledger)
+        pair.entity: await _flow(pair, mappers[pair.entity], connectors, program, ledger)
         for book in migration.playbooks
         for pair in book.entities
     }
@@ -76,7 +70,7 @@ async def assemble(migration: Migration, ledger: Ledger, pacing: Pacing, clock: 
                 wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts
             )
             await ledger.add_wave(wave.wave)
-    return Assembly(migration, systems, flows, _after_one_another(waves))
+    return Assembly(migration, connectors, flows, _after_one_another(waves))
 
 
 def _where(migration: Migration, book: Playbook, at: int, path: tuple[str | int, ...]) -> str:

@@ -55,7 +55,6 @@ class Conductor:
         self._people = People()
         self._born = clock.now()
         self._one_at_a_time = asyncio.Lock()
-        self._retired: Assembly | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -208,8 +207,6 @@ class Conductor:
             await self._rest(ALL, _GRACE)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._retired is not None:
-            await self._retired.close()
         self.stopped.set()
 
     # ------------------------------------------------------------ the run
@@ -217,11 +214,7 @@ class Conductor:
     async def _assemble_anew(self) -> None:
         """Take the migration folder as it stands now."""
         self._refuse_when_busy()
-        fresh = await self._assemble()
-        if self._retired is not None:
-            await self._retired.close()
-        # Kept open for one run more: a plan or a check may be asking through it at this moment.
-        self._retired, self.assembly = self.assembly, fresh
+        self.assembly = await self._assemble()
         self._people = People()
 
     async def _preflight(self, drafts: list[str]) -> None:

@@ -105,7 +105,12 @@ class Dictionary:
         """Every one of these fields exists; dotted paths follow references. Raises Misconfigured naming the nearest."""
         for path in paths:
             if (entity, path) not in self._checked:
-                await self._walk(entity, path)
+                try:
+                    await self._walk(entity, path)
+                except Misconfigured:
+                    # What is kept lives as long as the engine: the field may have been added since.
+                    self._tables.clear()
+                    await self._walk(entity, path)
                 self._checked.add((entity, path))
 
     async def choices(self, entity: str, column: str) -> dict[str, str]:
@@ -154,7 +159,7 @@ class Dictionary:
                 where = f"{entity}: field {path}" if len(steps) > 1 else f"{entity}: field {step}"
                 raise Misconfigured(
                     f"{where} does not exist ({name} has no {step})",
-                    hint=f"Did you mean {' or '.join(near)}?" if near else f"See `cutover schema` for {name}.",
+                    hint=f"Did you mean {' or '.join(near)}?" if near else f"Look up the fields of {name} in sys_dictionary.",
                 )
             if number == len(steps) - 1 or table.guessed:
                 return

@@ -16,6 +16,7 @@ from engine.ledger import Ledger
 from engine.model import Bucket
 from engine.pacing import Pacing
 from engine.snapshot import Snapshots
+from engine.systems import Systems
 from engine.telemetry import Telemetry
 from engine.wire import Run, Status
 from runbooks.loader import load
@@ -118,14 +119,15 @@ async def night(folder: Path, witness: Callable[[str, str], None] | None = None)
     ledger = Ledger(folder / "ledger.db", clock, witness)
     await ledger.open()
     pacing, telemetry, secret = Pacing(clock), Telemetry(clock), b"s" * 32
+    systems = Systems(pacing)
 
     async def afresh() -> Assembly:
-        return await assemble(load(folder), ledger, pacing, clock, secret)
+        return await assemble(load(folder), ledger, systems, clock, secret)
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(ledger.close)
+        stack.push_async_callback(systems.close)
         conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
-        stack.push_async_callback(lambda: conductor.assembly.close())
         stack.push_async_callback(conductor.end)
         await conductor.take_up_holds()
         left, right = (memory.store(f"{folder.name}-{side}") for side in ("left", "right"))
