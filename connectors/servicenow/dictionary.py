@@ -159,7 +159,7 @@ class Dictionary:
                 where = f"{entity}: field {path}" if len(steps) > 1 else f"{entity}: field {step}"
                 raise Misconfigured(
                     f"{where} does not exist ({name} has no {step})",
-                    hint=f"Did you mean {' or '.join(near)}?" if near else f"Look up the fields of {name} in sys_dictionary.",
+                    hint=f"Did you mean {' or '.join(near)}?" if near else "Look it up in sys_dictionary.",
                 )
             if number == len(steps) - 1 or table.guessed:
                 return
