@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
+import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
@@ -24,6 +24,9 @@ from engine.wire import LEDGER, LOG, SOCKET, STATE_FOLDER, Receipt, Run, Status
 from runbooks.library import init
 from tests.proof.door import Reply, Shut, ask
 from tests.rehearsal.running import running
+
+full = pytest.mark.skipif(not os.environ.get("CUTOVER_FULL"), reason="takes minutes with its like: make crash")
+"""For what a quicker proof covers in the main."""
 
 SECRETS = {
     "SERVICENOW_USER": "cutover",
@@ -230,7 +233,3 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     change(document)
     with path.open("w") as out:
         yaml.dump(document, out)
-
-
-def dump(document: object) -> str:
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()

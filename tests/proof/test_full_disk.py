@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.wire import Status
-from tests.proof.night import ALL_AT_ONCE, Night, night, until
+from tests.proof.night import ALL_AT_ONCE, Night, full, night, until
 from tests.proof.truth import proven, rows
 
 
@@ -28,6 +28,7 @@ def test_a_ledger_that_may_not_grow_any_more_ends_the_run_with_a_sentence(tmp_pa
         proven(it, it.drive())
 
 
+@full
 def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     with night(tmp_path, 40, waves=ALL_AT_ONCE) as it, small_disk(it.state):
         it.start()

@@ -14,7 +14,7 @@ from connectors.rehearsal.base import Time
 from connectors.rehearsal.faults import Rule
 from connectors.rehearsal.jira import JiraDouble
 from connectors.rehearsal.servicenow import ServiceNowDouble
-from tests.proof.night import ALL_AT_ONCE, Night, night, until
+from tests.proof.night import ALL_AT_ONCE, Night, full, night, until
 from tests.proof.truth import proven
 
 HOUR = 3600.0
@@ -49,6 +49,7 @@ def the_pool_and_the_burst(servicenow: ServiceNowDouble, jira: JiraDouble) -> No
     jira.limits({"burst": 10.0, "bucket": 8})
 
 
+@full
 @pytest.mark.parametrize(
     ("storm", "named"),
     [
