@@ -60,11 +60,14 @@ def test_it_survives_being_killed_anywhere_and_leaves_nothing_behind(stage: Stag
 
     # The engine is killed on the way: the command says so, and what goes on.
     second = stage.begin("demo", "demo", *FEW, cwd=stage.at)
+    assert second.stdout is not None
+    words = ""
+    while "kill -9" not in words and (line := second.stdout.readline()):
+        words += line.decode()
     stage.wait_until_it_runs()
     stage.kill_engine()
     assert second.wait(30) == codes.NO_ENGINE
-    assert second.stdout is not None
-    words = second.stdout.read().decode()
+    words += second.stdout.read().decode()
     assert "run as they were left" in words or "Rehearsal systems:" in words
     assert "kill -9" in words, "what one may try is said"
     assert "The engine died." in words

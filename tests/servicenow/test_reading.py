@@ -204,7 +204,8 @@ def test_calls_share_one_session_on_the_server():
 
 
 def test_a_limit_an_hour_is_waited_out_when_it_is_short():
-    subject = double(24, per_hour=20, window=1.0, flush=0.001)
+    # Reached within the window on a slow machine, too.
+    subject = double(24, per_hour=5, window=2.0, flush=0.001)
     records = on(subject, lambda c: read_all(c, INCIDENT, 1))
     assert len({record.key for record in records}) == 24
     assert subject.answers[429] > 0
