@@ -103,7 +103,7 @@ class Conductor:
             self._wave(command.wave)
         hold = Hold(command.wave, command.reason, command.by, self._clock.now().isoformat(timespec="milliseconds"))
         await self.brake(hold)
-        effective = await self._rest(command.wave)
+        effective = await self._rest(command.wave, _REST if command.wait else 0.0)
         what = f"Wave {command.wave}" if command.wave else "Every wave"
         message = f"{what} is held." if effective else f"{what} is held; calls on the way are still finishing."
         return Receipt(accepted=True, durable=True, effective=effective, message=message)

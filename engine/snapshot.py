@@ -73,7 +73,7 @@ class Snapshots:
             in_doubt_seen=self._telemetry.totals["in_doubt"],
             eta_low=low,
             eta_high=high,
-            holds=[_hold(hold) for hold in await ledger.holds()],
+            holds=[self._hold(hold) for hold in await ledger.holds()],
             waiting=[
                 Waiting(reason=reason, now=now.get(reason, 0), seconds=round(self._pacing.waited.get(reason, 0.0), 1))
                 for reason in sorted({*now, *self._pacing.waited})
@@ -92,7 +92,7 @@ class Snapshots:
             after=list(wave.after),
             state=row.state,
             cause=row.cause,
-            hold=_hold(held) if held and row.state not in LOADED else None,
+            hold=self._hold(held) if held and row.state not in LOADED else None,
             playbook=row.playbook,
             approved_by=row.approved,
             started=row.started,
@@ -102,6 +102,15 @@ class Snapshots:
             loose_references=loose,
             buckets=_add([entity.buckets for entity in entities if not entity.child]),
             entities=entities,
+        )
+
+    def _hold(self, hold: Hold) -> HoldStatus:
+        return HoldStatus(
+            wave=hold.wave,
+            reason=hold.reason,
+            by=hold.by,
+            since=hold.since,
+            effective=self._pacing.at_rest(hold.wave),
         )
 
     def _eta(self, waves: list[WaveStatus]) -> tuple[float | None, float | None]:
@@ -114,10 +123,6 @@ class Snapshots:
         error = _TWO_SIDED_95 * statistics.stdev(rates) / math.sqrt(len(rates))
         low = left / (mean + error)
         return round(low, 1), round(left / max(mean - error, mean / 10), 1)
-
-
-def _hold(hold: Hold) -> HoldStatus:
-    return HoldStatus(wave=hold.wave, reason=hold.reason, by=hold.by, since=hold.since)
 
 
 def _buckets(counts: dict[Bucket, int], planned: int | None) -> Buckets:

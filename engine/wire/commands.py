@@ -20,6 +20,7 @@ class Pause(Message):
     wave: str = ""
     reason: str
     by: str
+    wait: bool = True  # for calls on the way, a few seconds; screens see in the next picture when they are back
 
 
 class Resume(Message):

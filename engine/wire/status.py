@@ -32,6 +32,7 @@ class HoldStatus(Message):
     reason: str
     by: str
     since: str
+    effective: bool = False  # no call of what it holds is on the way any more
 
 
 class WaveStatus(Message):
