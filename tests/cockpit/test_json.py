@@ -14,7 +14,7 @@ from tests.cockpit.desk import HOSTILE, OBEYED, desk, environment, plain
 
 KEYS = {
     "Run": "waves by",
-    "Pause": "wave reason by",
+    "Pause": "wave reason by wait",
     "Resume": "wave by",
     "Stop": "by",
     "Retry": "wave cause keys by",
@@ -23,7 +23,7 @@ KEYS = {
     "Problem": "error",
     "Buckets": "planned to_do synced in_flight in_doubt quarantined excluded conflict edited overlap left",
     "EntityStatus": "entity child buckets",
-    "HoldStatus": "wave reason by since",
+    "HoldStatus": "wave reason by since effective",
     "WaveStatus": "wave about after state cause hold playbook approved_by started ended chunks_done chunks_opened "
     "loose_references buckets entities",
     "Waiting": "reason now seconds",
@@ -41,6 +41,23 @@ KEYS = {
     "Events": "version events",
     "TracedField": "field rule sources where value left_out refusal",
     "Trial": "version entity key source target refused fields",
+    "Exclude": "wave cause keys reason by",
+    "Acknowledge": "alert by",
+    "Tick": "step note go by",
+    "Skip": "step reason by",
+    "Start": "step by",
+    "Chart": "name unit span step values",
+    "Alert": "id level wave sentence verb since acknowledged_by",
+    "Drift": "confirmed sampled estimate upper at",
+    "Live": "version number status charts alerts drift runbook error_share average window_ends window_margin",
+    "Latency": "system operation calls failed p50 p99",
+    "ErrorGroup": "cause field records last key",
+    "ChunkMap": "entity per cells",
+    "WaveDetail": "version wave chunks latencies retries waits errors",
+    "Fact": "name value holds",
+    "StepStatus": "id title kind owner minutes after evidence state by at note gate facts verb",
+    "PhaseStatus": "id title state steps",
+    "RunbookStatus": "version runbook content phase phases",
 }
 
 
@@ -48,7 +65,7 @@ def models() -> dict[str, type[BaseModel]]:
     return {
         name: each
         for name, each in inspect.getmembers(wire, inspect.isclass)
-        if issubclass(each, BaseModel) and each.__module__ == wire.__name__ and not name.startswith("_")
+        if issubclass(each, BaseModel) and each is not wire.Message
     }
 
 
