@@ -21,6 +21,7 @@ from engine.conductor import Conductor
 from engine.control import Attention, door
 from engine.errors import EngineError, Occupied
 from engine.ledger import Ledger
+from engine.live import Broadcast, Pictures
 from engine.pacing import Pacing
 from engine.premises import Premises
 from engine.snapshot import Snapshots
@@ -47,8 +48,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(ledger.close)
             secret = premises.secret(clock)
-            pacing = Pacing(clock, Windows(lambda: conductor.assembly.migration.windows, clock).wait)
             telemetry = Telemetry(clock)
+            windows = Windows(lambda: conductor.assembly.migration.windows, clock)
+            pacing = Pacing(clock, windows.wait, telemetry.called)
             systems = Systems(pacing)
             stack.push_async_callback(systems.close)
 
@@ -60,7 +62,8 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             stack.enter_context(garbage.collected_seldom(clock))
             attention = Attention(clock)
             snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
-            app = door(conductor, snapshots, ledger, attention)
+            live = Broadcast(Pictures(snapshots, telemetry, windows).take, clock)
+            app = door(conductor, snapshots, ledger, attention, live)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )
@@ -78,6 +81,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
                     if not conductor.busy and attention.quiet > _IDLE:
                         await conductor.end()
+                await live.close()
                 server.should_exit = True
                 await serving
     log.info("engine %s ended", os.getpid())

@@ -235,6 +235,7 @@ class Conductor:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         books = sorted({self.assembly.waves[name].playbook for name in names})
         number = await self._ledger.start_run(names, by, " ".join(books))
+        self._telemetry.begin_run()
         self.running = names
         self.last_words = ""
         self._task = asyncio.create_task(self._walk(number, names, work), name="run")
@@ -261,6 +262,7 @@ class Conductor:
 
     async def _ended(self, number: int, outcome: str) -> None:
         """On disk, if it can be written; an engine that cannot write any more says at least why, while it lives."""
+        self._telemetry.end_run()
         try:
             await self._ledger.end_run(number, outcome)
         except EngineError as error:

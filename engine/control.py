@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Send
 
 from connectors.kit.errors import ConnectorError
 from engine import checks, planner, trial
@@ -23,6 +24,7 @@ from engine.clock import Clock
 from engine.conductor import Conductor
 from engine.errors import EngineError
 from engine.ledger import Ledger
+from engine.live import Broadcast
 from engine.snapshot import Snapshots
 from engine.trouble import describe
 from engine.wire import (
@@ -42,7 +44,9 @@ from engine.wire import (
 from runbooks.errors import LoadError
 
 Command = TypeVar("Command", bound=BaseModel)
-Answer = Callable[[Request], Awaitable[BaseModel]]
+Answer = Callable[[Request], Awaitable[BaseModel | Response]]
+
+_LINES = "application/x-ndjson"
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +74,34 @@ class Attention:
         return 0.0 if self._answering else self._clock.monotonic() - self._last
 
 
-def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: Attention) -> Starlette:
+class _Stream(StreamingResponse):
+    """Lines without an end. Whoever reads them wants the engine to live."""
+
+    def __init__(self, lines: AsyncGenerator[bytes, None], attention: Attention) -> None:
+        super().__init__(lines, media_type=_LINES)
+        self._lines = lines
+        self._attention = attention
+
+    async def stream_response(self, send: Send) -> None:
+        with self._attention.paid():
+            async with contextlib.aclosing(self._lines):  # a reader that leaves ends it at once
+                await super().stream_response(send)
+
+
+def door(
+    conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: Attention, broadcast: Broadcast
+) -> Starlette:
     """The application behind the socket."""
 
     async def status(_: Request) -> BaseModel:
         return await snapshots.take()
+
+    async def live(request: Request) -> Response:
+        """Lines of JSON, one a picture, until the engine ends or the client leaves; with `once=1`, one line."""
+        if request.query_params.get("once", "") not in ("", "0"):
+            return Response(await broadcast.once(), media_type=_LINES)
+
+        return _Stream(broadcast.lines(), attention)
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -107,7 +134,10 @@ def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: 
 
     def command(model: type[Command], act: Callable[[Command], Awaitable[BaseModel]]) -> Answer:
         async def answer(request: Request) -> BaseModel:
-            return await act(model.model_validate_json(await request.body()))
+            try:
+                return await act(model.model_validate_json(await request.body()))
+            finally:
+                broadcast.poke()
 
         return answer
 
@@ -121,6 +151,7 @@ def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: 
     return Starlette(
         routes=[
             route("/status", "GET", status),
+            route("/live", "GET", live),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),
@@ -138,7 +169,8 @@ def door(conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: 
 
 async def _answer(answer: Answer, request: Request) -> Response:
     try:
-        return _json(await answer(request), 200)
+        answered = await answer(request)
+        return answered if isinstance(answered, Response) else _json(answered, 200)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         return _json(Problem(error=f"The command is not understood: {wrong}"), 422)

@@ -107,7 +107,9 @@ class SystemPacer:
     def done(self, answer: Answer) -> None:
         """Give the turn back, and learn from the answer."""
         self._running -= 1
-        self._pacing.calls[_wave.get()] -= 1
+        wave = _wave.get()
+        self._pacing.calls[wave] -= 1
+        self._pacing.called(wave, self._name, answer)
         self._learn(answer)
         self._adapt(answer)
         self._wake_next()
@@ -219,8 +221,15 @@ class SystemClock:
 class Pacing:
     """All reasons to wait, of all waves and systems."""
 
-    def __init__(self, clock: Clock, window_wait: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        window_wait: Callable[[], float] | None = None,
+        called: Callable[[str, str, Answer], None] | None = None,
+    ) -> None:
+        """`called` hears of every call that came to its end: the wave it was for, the system, and what it told."""
         self.clock = clock
+        self.called = called or (lambda _wave, _system, _answer: None)
         self._window_wait = window_wait or (lambda: 0.0)
         self._holds: dict[tuple[str, str], Hold] = {}  # (wave, who): one hand each
         self._lifted = asyncio.Event()

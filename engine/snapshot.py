@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import statistics
 
 from engine.assembly import PlannedWave
 from engine.clock import Clock
@@ -15,8 +13,6 @@ from engine.model import LOADED, Bucket, Hold
 from engine.pacing import Pacing
 from engine.telemetry import Telemetry
 from engine.wire import Buckets, EntityStatus, HoldStatus, Status, Waiting, WaveStatus
-
-_TWO_SIDED_95 = 1.96
 
 
 class Snapshots:
@@ -114,15 +110,10 @@ class Snapshots:
         )
 
     def _eta(self, waves: list[WaveStatus]) -> tuple[float | None, float | None]:
-        """Seconds until the running waves are copied, as an interval of 95 % over the rates of the last minute."""
+        """Seconds until the running waves are copied, as an interval."""
         left = sum(wave.buckets.to_do for wave in waves if wave.wave in self._conductor.running)
-        rates = self._telemetry.rates("settled")
-        if not left or len(rates) < 3 or not any(rates):
-            return None, None
-        mean = statistics.fmean(rates)
-        error = _TWO_SIDED_95 * statistics.stdev(rates) / math.sqrt(len(rates))
-        low = left / (mean + error)
-        return round(low, 1), round(left / max(mean - error, mean / 10), 1)
+        interval = self._telemetry.left(left)
+        return (round(interval.low, 1), round(interval.high, 1)) if interval else (None, None)
 
 
 def _buckets(counts: dict[Bucket, int], planned: int | None) -> Buckets:
