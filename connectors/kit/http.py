@@ -118,7 +118,7 @@ class Http:
         """`auth`: see `kit.auth.auth_for`. `headers` go with every call. `stranger` tells an answer that was given to
         an anonymous caller although we signed, for vendors that do so instead of a 401.
 
-        Options: see `kit.transport.client`, and `attempts` (5); of the limits `retry_wait` (120 s)."""
+        Options: see `kit.transport.line`, and `attempts` (5); of the limits `retry_wait` (120 s)."""
         self.ports = ports
         self.name = connection.name
         self._clock = ports.clock
@@ -126,7 +126,7 @@ class Http:
         self._auth = auth or Fixed({})
         self._limits = limits
         self._stranger = stranger if not isinstance(self._auth, Fixed) else None  # a token can be renewed
-        self._client = transport.client(connection)
+        self._line = transport.line(connection)
         self._budget = Budget(ports.clock)
         self._attempts = int(connection.options.get("attempts", ATTEMPTS))
         self._patience = float(connection.limits.get("retry_wait", LONGEST_THROTTLE))
@@ -197,7 +197,7 @@ class Http:
             await response.aclose()
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._line.close()
 
     def server_time(self, headers: Mapping[str, str]) -> datetime:
         """The system's clock, from the Date header of an answer (whole seconds, UTC)."""
@@ -316,18 +316,15 @@ class Http:
             call.url,
             headers=call.headers | signed,
             content=body,
-            extensions={"timeout": self._client.timeout.as_dict(), "signed": signed, "upload": upload},
+            extensions={"timeout": self._line.timeout, "signed": signed, "upload": upload},
         )
-        if len(self._client.cookies.jar):
-            # A vendor that keeps sessions opens a new one for each call that brings no cookie, until none is left.
-            self._client.cookies.set_cookie_header(request)
         if not call.on_loan:
             await self._pacer.turn(call.scope)
         before = _uploading.set(self._pacer if upload is not None else _uploading.get())
         started = self._clock.monotonic()
         answered = False
         try:
-            response = await self._client.send(request, stream=True, follow_redirects=call.follow)
+            response = await self._line.send(request, follow=call.follow)
             answered = True
             return response, started
         except transport.FAILURES as error:
@@ -346,7 +343,7 @@ class Http:
 
     async def _renew(self, used: Mapping[str, str]) -> bool:
         try:
-            return await self._auth.renew(used, self._client.send)
+            return await self._auth.renew(used, self._line.client.send)
         except Unavailable as error:
             raise Retriable(error) from error
 
