@@ -17,6 +17,7 @@ import typer
 from cockpit import codes, terminal
 from cockpit import demo as demonstration
 from cockpit import format as words
+from cockpit.attach import asked, attach
 from cockpit.client import BadFolder, Client, NoEngine, Refusal
 from cockpit.follow import follow
 from cockpit.follow import watch as watch_status
@@ -385,4 +386,6 @@ def _telling(work: Callable[[], None]) -> int:
 
 def main() -> None:
     terminal.prepare()
+    if (folder := asked(sys.argv[1:])) is not None:
+        sys.exit(_telling(lambda: attach(folder, _who())))
     sys.exit(_telling(app))

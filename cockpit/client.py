@@ -9,17 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from engine.wire import BAD_FOLDER, LOG, OCCUPIED, SOCKET, STATE_FOLDER, Problem
+from engine.wire import BAD_FOLDER, LOG, OCCUPIED, SOCKET, STATE_FOLDER, Live, Problem
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
+_SILENCE = 6.0  # seconds; a live engine says something every two
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 _STARTS_WITHIN = 30.0  # seconds
 _LAST_LINES = 5
@@ -59,6 +60,31 @@ class Client:
     ) -> Reply:
         body = command.model_dump_json().encode() if command is not None else None
         return self._ask("POST", path, reply, params=params, content=body, timeout=timeout)
+
+    async def pictures(self) -> AsyncIterator[Live]:
+        """Pictures of everything, as they change; at least one each few seconds.
+
+        Raises NoEngine when nobody answers, or nothing came for a while.
+        """
+        with self._path() as path:
+            self._knock(path, 2.0)
+            transport = httpx.AsyncHTTPTransport(uds=path)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://engine", timeout=_SILENCE, trust_env=False
+            ) as http:
+                try:
+                    async with http.stream("GET", "/live") as response:
+                        async for line in _lines(response):
+                            yield Live.model_validate_json(line)
+                except httpx.TimeoutException as error:
+                    raise NoEngine(f"The engine has said nothing for {_SILENCE:.0f} s.") from error
+                except httpx.HTTPError as error:
+                    raise NoEngine(f"The line to the engine broke ({type(error).__name__}).") from error
+                except ValidationError as error:
+                    raise NoEngine(
+                        "The engine speaks in a way that this version of cutover does not know. "
+                        "If cutover was changed since the engine started, type: cutover stop"
+                    ) from error
 
     def start(self) -> None:
         """Start an engine as a process of its own, which outlives this one and its terminal, unless one is there.
@@ -179,3 +205,13 @@ class Client:
         with self.log.open("rb") as log:
             log.seek(begins)
             return log.read().decode(errors="replace").strip()
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Lines as the engine ends them: text within JSON may hold other signs that end lines."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            if line:
+                yield line

@@ -1,0 +1,108 @@
+"""The cockpit: holds the latest picture, switches screens, sends commands. It draws nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+from textual.app import App
+
+from cockpit import feed, keys
+from cockpit.client import BadFolder, Client, NoEngine, Refusal
+from cockpit.screens import SCREENS
+from cockpit.screens.base import Station
+from cockpit.sent import Sent
+from cockpit.store import Line, Store
+from cockpit.widgets.lines import Lines
+from engine.wire import Receipt
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class Cockpit(App[None]):
+    """One operator's screen on one engine. Any number of them may look at the same engine."""
+
+    CSS_PATH = "cockpit.tcss"
+    ENABLE_COMMAND_PALETTE = False  # ours is made from the table of keys
+    AUTO_FOCUS = ""
+
+    def __init__(self, folder: Path, who: str, *, ascii_only: bool = False) -> None:
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.client = Client(folder)
+        self.store = Store()
+        self.who = who
+        self.wave = ""  # the selected one; empty: all of them
+        self.sent = Sent()
+        Lines.ascii = ascii_only
+
+    def on_mount(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGTERM):  # the line dropped: leave; the engine runs on
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        for name, screen in SCREENS.items():
+            self.install_screen(screen(), name)
+        self.push_screen(keys.OVERVIEW)
+        self.run_worker(feed.follow(self.client, self.store, self.changed), exit_on_error=True)
+
+    def changed(self) -> None:
+        """The store has changed: the screen in front shows it."""
+        if self.store.picture is not None:
+            self.sent.compare(self.store.picture)
+        for screen in self.screen_stack:
+            if isinstance(screen, Station):
+                screen.update()
+
+    # ------------------------------------------------------------ commands
+
+    def send(self, what: str, path: str, command: BaseModel, effect: str = "") -> None:
+        """Send a command; the message line tells its stages. `effect`: what to wait for, see `Sent`."""
+        self.sent.begin(what, effect)
+        self.changed()
+        self.run_worker(self._send(path, command), group="send")
+
+    async def ask(self, path: str, reply: type[Reply], **params: object) -> Reply | None:
+        """Ask the engine something; None when it refuses or does not answer, which the message line tells."""
+        try:
+            return await asyncio.to_thread(lambda: self.client.get(path, reply, **params))
+        except (Refusal, NoEngine) as error:
+            self.say(str(error))
+            return None
+
+    def say(self, words: str) -> None:
+        """Show a sentence on the message line."""
+        self.sent.refuse(words)
+        self.changed()
+
+    async def start_engine(self) -> None:
+        """Start one where none answers. It is a process of its own."""
+        if self.store.line is not Line.DEAD:
+            return
+        self.store.words = "Starting an engine …"
+        self.changed()
+        try:
+            await asyncio.to_thread(self.client.start)
+        except (NoEngine, BadFolder) as error:
+            self.store.words = str(error)
+        self.changed()
+
+    async def _send(self, path: str, command: BaseModel) -> None:
+        try:
+            receipt = await asyncio.to_thread(self.client.post, path, Receipt, command)
+        except (Refusal, NoEngine) as error:
+            self.sent.refuse(str(error))
+        else:
+            self.sent.answered(receipt)
+        self.changed()
+
+
+def run(folder: Path, who: str, *, ascii_only: bool = False) -> int:
+    """Show the cockpit until it is left; return the exit code."""
+    if os.environ.get("TERM") == "linux":
+        ascii_only = True
+    app = Cockpit(folder, who, ascii_only=ascii_only)
+    app.run(mouse=False)
+    return app.return_code or 0

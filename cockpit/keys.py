@@ -1,0 +1,107 @@
+"""The one table of keys. Bindings, footer, help, palette and the reference page are made from it.
+
+Lower case acts gently, upper case acts heavily: it shows first exactly what it will do, then wants a name typed.
+Arrows and hjkl move, digits change the screen, Esc always leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+OVERVIEW, WAVE, RUNBOOK, QUARANTINE, PLAN, LOG = "overview", "wave", "runbook", "quarantine", "plan", "log"
+SCREENS = {OVERVIEW: "1", WAVE: "2", RUNBOOK: "3", QUARANTINE: "4", PLAN: "5", LOG: "6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one key does."""
+
+    press: str  # as Textual names it; several, with commas
+    verb: str  # the method of the screen or the app: `act_<verb>`
+    word: str  # in the footer; empty: not there
+    help: str  # a sentence
+    screens: tuple[str, ...] = ()  # where; empty: everywhere
+    commands: bool = False  # it speaks to the engine
+    stale: bool = False  # it works although the engine does not answer
+
+    @property
+    def shown(self) -> str:
+        """As people read it."""
+        return _SHOWN.get(first := self.press.partition(",")[0], first)
+
+
+_SHOWN = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+    "down": "↓",
+    "up": "↑",
+}
+_WAVES = (OVERVIEW, WAVE)
+
+KEYS = (
+    # what is done to a wave
+    Key("p", "pause", "pause", "Pause the selected wave, at once; on the first line, all of them.", _WAVES, True),
+    Key("r", "resume", "resume", "Resume the selected wave; on the first line, all of them.", _WAVES, True),
+    Key("w", "why", "why", "Say why it is paused: others read it.", _WAVES, True),
+    Key("S", "run", "start", "Run the selected wave, or all that are not loaded; shows the plan first.", _WAVES, True),
+    Key("a", "acknowledge", "ack", "Acknowledge the alert that the message line shows.", _WAVES, True),
+    Key("X", "stop", "", "End the engine at the next safe point; a later start goes on from there.", (OVERVIEW,), True),
+    # runbook
+    Key("space", "tick", "tick", "Tick the selected step: done, or go; asks for its evidence.", (RUNBOOK,), True),
+    Key("n", "no_go", "no-go", "Refuse an approval: no-go, with the reason.", (RUNBOOK,), True),
+    Key("x", "skip", "skip", "Skip the selected step, with a reason.", (RUNBOOK,), True),
+    Key("S", "start_step", "start", "Carry out an automatic step; shows first what it does.", (RUNBOOK,), True),
+    # quarantine
+    Key(
+        "t", "retry", "retry", "Take the selected record, or all of the selected cause, up again.", (QUARANTINE,), True
+    ),
+    Key("E", "exclude", "exclude", "Leave the selection out of the move for good, with a reason.", (QUARANTINE,), True),
+    Key("tab", "other_list", "", "Between causes and records.", (QUARANTINE,)),
+    # log
+    Key("f", "follow", "follow", "Follow the newest line, or stay.", (LOG,)),
+    # looking around
+    Key("enter", "open", "open", "Look closely at what is selected.", (OVERVIEW, QUARANTINE, PLAN)),
+    Key("c", "chart", "chart", "The next chart, and the other span of time.", (OVERVIEW,)),
+    Key("1", "overview", "", "Overview: is it going well?"),
+    Key("2", "wave", "", "One wave, closely."),
+    Key("3", "runbook", "runbook", "The runbook: phases, steps, gates."),
+    Key("4", "quarantine", "quarantine", "What was set aside, by cause."),
+    Key("5", "plan", "plan", "What each wave moves, in which order, and when."),
+    Key("6", "log", "log", "The audit trail."),
+    Key(
+        "slash", "filter", "filter", "Show only lines with these letters; Esc shows all again.", (QUARANTINE, LOG, PLAN)
+    ),
+    Key("down,j", "down", "", "Down."),
+    Key("up,k", "up", "", "Up."),
+    Key("left,h", "left", "", "To the left, or the previous wave."),
+    Key("right,l", "right", "", "To the right, or the next wave."),
+    Key("pagedown,ctrl+f", "page_down", "", "A page down."),
+    Key("pageup,ctrl+u", "page_up", "", "A page up."),
+    Key("home,g", "top", "", "To the first line."),
+    Key("end,G", "bottom", "", "To the last line."),
+    Key("colon", "palette", "palette", "Type a verb.", stale=True),
+    Key("question_mark", "help", "help", "This list.", stale=True),
+    Key("e", "start_engine", "", "Start the engine again, when none answers.", stale=True),
+    Key("escape", "leave", "", "Leave: a dialog, a filter, a screen.", stale=True),
+    Key("q", "quit", "quit", "Leave the screen, then the cockpit. The engine runs on.", stale=True),
+)
+
+
+def keys_of(screen: str) -> list[Key]:
+    """What can be pressed there, in the order of the table."""
+    return [key for key in KEYS if not key.screens or screen in key.screens]
+
+
+def bindings_of(screen: str) -> list[Binding]:
+    return [Binding(key.press, f"press('{key.verb}')", key.help, show=False) for key in keys_of(screen)]
+
+
+def key_of(verb: str) -> Key | None:
+    """The key of a verb; None when none does it."""
+    return next((key for key in KEYS if key.verb == verb), None)

@@ -1,0 +1,8 @@
+"""The screens, by name."""
+
+from __future__ import annotations
+
+from cockpit.screens.base import Station
+from cockpit.screens.overview import Overview
+
+SCREENS: dict[str, type[Station]] = {screen.NAME: screen for screen in (Overview,)}
