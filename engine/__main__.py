@@ -17,6 +17,7 @@ from connectors.kit.errors import ConnectorError
 from engine import garbage
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
+from engine.closeup import CloseUps
 from engine.conductor import Conductor
 from engine.control import Attention, door
 from engine.errors import EngineError, Occupied
@@ -63,7 +64,8 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             attention = Attention(clock)
             snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
             live = Broadcast(Pictures(snapshots, telemetry, windows).take, clock)
-            app = door(conductor, snapshots, ledger, attention, live)
+            closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
+            app = door(conductor, snapshots, ledger, attention, live, closeups)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )

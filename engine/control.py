@@ -21,6 +21,7 @@ from starlette.types import Send
 from connectors.kit.errors import ConnectorError
 from engine import checks, planner, trial
 from engine.clock import Clock
+from engine.closeup import CloseUps
 from engine.conductor import Conductor
 from engine.errors import EngineError
 from engine.ledger import Ledger
@@ -89,7 +90,12 @@ class _Stream(StreamingResponse):
 
 
 def door(
-    conductor: Conductor, snapshots: Snapshots, ledger: Ledger, attention: Attention, broadcast: Broadcast
+    conductor: Conductor,
+    snapshots: Snapshots,
+    ledger: Ledger,
+    attention: Attention,
+    broadcast: Broadcast,
+    closeups: CloseUps,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -102,6 +108,10 @@ def door(
             return Response(await broadcast.once(), media_type=_LINES)
 
         return _Stream(broadcast.lines(), attention)
+
+    async def wave(request: Request) -> BaseModel:
+        asked = request.query_params
+        return await closeups.take(asked.get("name", ""), _number(asked.get("cells", ""), 400))
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -152,6 +162,7 @@ def door(
         routes=[
             route("/status", "GET", status),
             route("/live", "GET", live),
+            route("/wave", "GET", wave),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),
@@ -165,6 +176,10 @@ def door(
             route("/stop", "POST", command(Stop, conductor.stop)),
         ]
     )
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else otherwise
 
 
 async def _answer(answer: Answer, request: Request) -> Response:

@@ -102,8 +102,8 @@ class Copier:
 
     async def _work(self, queue: Queue) -> None:
         while (chunk := await queue.get()) is not None:
-            await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
-            await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span)
+            aside = await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
+            await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span, aside=aside > 0)
             self._context.telemetry.count("settled", len(chunk.records))
 
     async def finish(self) -> None:
@@ -118,7 +118,7 @@ class Copier:
         horizon = self._flow.reads.settle + 3 * self._flow.reads.granularity
         if horizon:
             reason = f"settle horizon of {self._flow.source_system}"
-            await self._context.pacing.wait(reason, self._context.clock.sleep(horizon))
+            await self._context.pacing.wait(reason, self._context.clock.sleep(horizon), self._context.name)
             await self.catch_up()
 
     async def children_again(self) -> None:

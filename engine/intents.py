@@ -194,7 +194,7 @@ async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: d
         wait = (left_by + timedelta(seconds=seconds) - context.clock.now()).total_seconds()
         if wait > 0:
             reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
-            await context.pacing.wait(reason, context.clock.sleep(wait))
+            await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
         async with context.pacing.step(context.name):
             found |= await flow.target.find(flow.target_entity, left)
         left = [doubt for doubt in left if doubt.xid not in found]

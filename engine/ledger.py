@@ -6,6 +6,7 @@ interpreter lock, where `executemany` would take the lock once a row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import NamedTuple
 
 import orjson
 
+from engine.chunks import Chunks
 from engine.clock import Clock
 from engine.database import Database, Statement, Witness
 from engine.errors import LedgerError
 from engine.logbook import Logbook
 from engine.model import Bucket, Entry, Intent, SetAside
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
 INSERT INTO entry (entity, key, wave, bucket, target, version, print)
@@ -70,13 +73,15 @@ class Ledger(Logbook):
     def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
         super().__init__(Database(path, witness), clock)
         self._entities: dict[str, int] = {}
+        self._chunks: dict[tuple[int, int], Chunks] = {}  # as they are on disk
 
     async def open(self) -> None:
         await self._db.open()
         found = (await self._db.read("PRAGMA user_version"))[0][0]
-        if found == 0:
-            schema = resources.files("engine").joinpath("schema.sql").read_text()
-            await self._db.script(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if found < SCHEMA_VERSION:  # a new one, or one of an earlier version: what it lacks is added
+            parts = re.split(r"-- Version \d+ adds\n", resources.files("engine").joinpath("schema.sql").read_text())
+            lacking = "".join(parts[found:])
+            await self._db.script(f"BEGIN; {lacking} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif found != SCHEMA_VERSION:
             await self._db.close()
             raise LedgerError(
@@ -84,6 +89,7 @@ class Ledger(Logbook):
                 f"knows {SCHEMA_VERSION}). Run that version, or start a new migration folder."
             )
         self._entities = dict(await self._db.read("SELECT name, id FROM entity"))
+        await self._learn_chunks()
 
     async def close(self) -> None:
         await self._db.close()
@@ -110,6 +116,15 @@ class Ledger(Logbook):
         """What is left to read, by lane; empty when the wave never began this entity."""
         return dict(await self._db.read("SELECT lane, rest FROM lane WHERE wave = ? AND entity = ?", (wave, entity)))
 
+    async def _learn_chunks(self) -> None:
+        """Once: from here on nobody else writes them."""
+        rows = await self._db.read("SELECT wave, entity, span, records, done FROM chunk ORDER BY id")
+        for wave, entity, span, records, done in rows:
+            chunks = self.chunks_of(wave, entity)
+            chunks.open(span, records)
+            if done:
+                chunks.close(span, aside=done == _WITH_ASIDE)
+
     async def open_chunk(self, wave: int, entity: int, lane: int, span: str, rest: str | None, records: int) -> None:
         await self._db.write(
             "open_chunk",
@@ -121,6 +136,10 @@ class Ledger(Logbook):
                 ("UPDATE lane SET rest = ? WHERE wave = ? AND entity = ? AND lane = ?", (rest, wave, entity, lane)),
             ],
         )
+        chunks = self.chunks_of(wave, entity)
+        chunks.open(span, records)
+        if not records:
+            chunks.close(span, aside=False)
 
     async def open_chunks(self, wave: int, entity: int) -> list[OpenChunk]:
         rows = await self._db.read(
@@ -128,21 +147,27 @@ class Ledger(Logbook):
         )
         return [OpenChunk(*row) for row in rows]
 
-    async def close_chunk(self, wave: int, entity: int, span: str) -> None:
+    async def close_chunk(self, wave: int, entity: int, span: str, *, aside: bool = False) -> None:
+        """All of it is settled; `aside`: some of it was set aside."""
         await self._db.write(
             "close_chunk",
             [
                 (
-                    "UPDATE chunk SET done = 1 WHERE wave = ? AND entity = ? AND done = 0 AND span = ?",
-                    (wave, entity, span),
+                    "UPDATE chunk SET done = ? WHERE wave = ? AND entity = ? AND done = 0 AND span = ?",
+                    (_WITH_ASIDE if aside else 1, wave, entity, span),
                 )
             ],
         )
+        self.chunks_of(wave, entity).close(span, aside=aside)
 
-    async def chunks(self, wave: int) -> tuple[int, int]:
+    def chunks_of(self, wave: int, entity: int) -> Chunks:
+        """What is known of these chunks, without a look at the disk."""
+        return self._chunks.setdefault((wave, entity), Chunks())
+
+    def chunks(self, wave: int) -> tuple[int, int]:
         """(done, opened) chunks of a wave."""
-        rows = await self._db.read("SELECT coalesce(sum(done), 0), count(*) FROM chunk WHERE wave = ?", (wave,))
-        return rows[0][0], rows[0][1]
+        own = [chunks for (whose, _), chunks in self._chunks.items() if whose == wave]
+        return sum(chunks.done for chunks in own), sum(chunks.opened for chunks in own)
 
     async def position(self, wave: int, entity: int) -> str | None:
         rows = await self._db.read("SELECT position FROM feed WHERE wave = ? AND entity = ?", (wave, entity))
@@ -326,6 +351,15 @@ class Ledger(Logbook):
             "GROUP BY entry.bucket, wave.id, aside.cause, aside.field ORDER BY count(*) DESC"
         )
         return [(Bucket(r[0]).word, *r[1:]) for r in rows]
+
+    async def worst_causes(self, wave: int, limit: int) -> list[tuple[str, str, int, str, str]]:
+        """(cause, field, records, since when the newest, key of one) of what is set aside of a wave, most first."""
+        rows = await self._db.read(
+            "SELECT cause.text, a.field, count(*), max(a.since), a.key FROM aside a JOIN cause ON cause.id = a.cause "
+            "WHERE a.wave = ? GROUP BY a.cause, a.field ORDER BY count(*) DESC, cause.text LIMIT ?",
+            (wave, limit),
+        )
+        return [(r[0], r[1], r[2], r[3], r[4]) for r in rows]
 
     # ------------------------------------------------------------ references
 

@@ -24,6 +24,10 @@ class Bucket(IntEnum):
         return self.name.lower()
 
 
+ASIDE = (Bucket.IN_DOUBT, Bucket.QUARANTINED, Bucket.EXCLUDED, Bucket.CONFLICT, Bucket.EDITED)
+"""Where a record waits for somebody, with a cause."""
+
+
 class WaveState(StrEnum):
     DRAFT = "draft"
     PREFLIGHT = "preflight"
@@ -82,3 +86,30 @@ class Hold(NamedTuple):
     reason: str
     by: str
     since: str
+
+
+class StepState(StrEnum):
+    """Of a step of the runbook. `RUNNING`, `DONE`, `SKIPPED`, `FAILED` and a refused approval (`BLOCKED`) are kept."""
+
+    WAITING = "waiting"  # for its predecessors, or for its phase
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    BLOCKED = "blocked"  # a gate that does not hold, a no-go, or a phase that a no-go stops
+
+
+OVER = frozenset({StepState.DONE, StepState.SKIPPED})
+
+
+class Mark(NamedTuple):
+    """What was said about a step, and by whom. It outlives the file that the step stands in."""
+
+    step: str
+    state: StepState
+    by: str
+    at: str
+    note: str = ""
+    run: int = 0  # of an automatic step: the number of its run
+    facts: str = ""  # of a gate that passed, JSON: [[name, value, holds], ...] at that moment

@@ -18,13 +18,13 @@ from typing import Any
 from connectors.kit.contract import Answer, Ports
 from engine.clock import Clock
 from engine.model import Hold
+from engine.waits import Waits
 
 ALL = ""
 """The wave name of a hold on all waves."""
 
 _HOUR = 3600.0
 _RECHECK = 1.0  # seconds between looks at a window or a limit that may have been lifted meanwhile
-_REASONS = 50  # whose lost time is told apart
 
 # Gradient2 (Netflix concurrency-limits), with a floor of 1: batch work must be able to go that low.
 _TOLERANCE, _QUEUE, _LONG = 1.5, 4.0, 600
@@ -236,9 +236,8 @@ class Pacing:
         self._steps: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()  # calls on the way, by wave
         self.blocked: Counter[str] = Counter()  # calls that a hold keeps from leaving, by wave
-        self._waiting: Counter[str] = Counter()
         self.systems: dict[str, SystemPacer] = {}
-        self.waited: dict[str, float] = {}  # reason -> seconds lost to it
+        self.waits = Waits(clock)
 
     def system(self, name: str, limits: Mapping[str, Any]) -> SystemPacer:
         self.systems[name] = SystemPacer(name, limits, self)
@@ -273,7 +272,12 @@ class Pacing:
 
     def reasons(self) -> dict[str, int]:
         """Why work waits at this moment: reason -> how many wait."""
-        return dict(self._waiting)
+        return self.waits.reasons()
+
+    @property
+    def waited(self) -> dict[str, float]:
+        """Seconds lost to each reason, by all who waited."""
+        return self.waits.lost()
 
     @asynccontextmanager
     async def step(self, wave: str) -> AsyncIterator[None]:
@@ -291,25 +295,20 @@ class Pacing:
         """Wait until no hold and no closed window stands in the way of this wave."""
         while True:
             if (hold := self.held(wave)) is not None:
-                await self.wait(f"hold by {hold.by}: {hold.reason}", self._lifted.wait())
+                await self.wait(f"hold by {hold.by}: {hold.reason}", self._lifted.wait(), wave)
             elif (seconds := self._window_wait()) > 0:
-                await self.wait("window closed", self.clock.sleep(min(seconds, _RECHECK)))
+                await self.wait("window closed", self.clock.sleep(min(seconds, _RECHECK)), wave)
             else:
                 return
 
-    async def wait(self, reason: str, until: Awaitable[object]) -> None:
-        """Wait for `until`, and say why."""
-        self._waiting[reason] += 1
-        began = self.clock.monotonic()
+    async def wait(self, reason: str, until: Awaitable[object], wave: str = "") -> None:
+        """Wait for `until`, and say why; outside of a step, say also for which wave."""
+        wave = wave or _wave.get()
+        self.waits.begin(wave, reason)
         try:
             await until
         finally:
-            self._waiting[reason] -= 1
-            if not self._waiting[reason]:
-                del self._waiting[reason]
-            # Reasons name calls, and a bad night knows no end of those.
-            kept = reason if reason in self.waited or len(self.waited) < _REASONS else "other reasons"
-            self.waited[kept] = self.waited.get(kept, 0.0) + self.clock.monotonic() - began
+            self.waits.end(wave, reason)
 
 
 def _share(value: object) -> float:

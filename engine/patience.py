@@ -48,7 +48,7 @@ class Patience:
                 return await work(*args, **kwargs)
             except Throttled as error:  # it is there, and it said when: that costs no try
                 wait = max(error.retry_after, _FIRST_WAIT)
-                await context.pacing.wait(f"limit: {_in_short(error)}", context.clock.sleep(wait))
+                await context.pacing.wait(f"limit: {_in_short(error)}", context.clock.sleep(wait), context.name)
             except (Unavailable, InDoubt) as error:
                 context.telemetry.count("retried")
                 tries += 1
@@ -58,7 +58,7 @@ class Patience:
                     await context.pacing.clear(context.name)
                     continue
                 wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.7 + 0.6 * context.clock.random())
-                await context.pacing.wait(f"retry: {_in_short(error)}", context.clock.sleep(wait))
+                await context.pacing.wait(f"retry: {_in_short(error)}", context.clock.sleep(wait), context.name)
 
     async def _hold(self, error: Exception) -> None:
         context = self._context

@@ -19,7 +19,7 @@ from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
 from engine.mapping import Mapped, Refused
-from engine.model import Bucket, Entry, SetAside
+from engine.model import ASIDE, Bucket, Entry, SetAside
 from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
@@ -35,8 +35,9 @@ class Pipeline:
 
     async def carry(
         self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
-    ) -> None:
-        """Bring these records to the target, wherever they stand.
+    ) -> int:
+        """Bring these records to the target, wherever they stand. The number that stays set aside, with what hangs on
+        them.
 
         `parents`: {source key: target id} of what they hang on.
 
@@ -49,19 +50,22 @@ class Pipeline:
             records = [record for record in records if record.key not in in_hand]
             keys = [record.key for record in records]
         if not records:
-            return
+            return 0
         in_hand.update(keys)
         try:
-            await self._carry(flow, records, keys, parents or {}, again=again)
+            return await self._carry(flow, records, keys, parents or {}, again=again)
         finally:
             in_hand.difference_update(keys)
 
     async def _carry(
         self, flow: Flow, records: Sequence[Record], keys: list[str], parents: Mapping[str, str], *, again: bool
-    ) -> None:
+    ) -> int:
         known = await self._context.ledger.known(flow.entity, keys)
+        aside = 0
         if known:
             records = await self._to_do(flow, records, known, again)
+            taken_up = {record.key for record in records}
+            aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
         jobs = await self._map(flow, records, known, parents)
         there = [job for job in jobs if job.entry.target and not job.outdated]
         there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
@@ -69,8 +73,12 @@ class Pipeline:
         if flow.lasting and there:
             there = await self._move(flow, there)
             for child in flow.children:
-                await self.carry_children(child, {job.key: job.entry.target for job in there}, again=again)
+                aside += await self.carry_children(child, {job.key: job.entry.target for job in there}, again=again)
             await finish(self._context, flow, there)
+        return aside + len(records) - len(there)
+
+    def _is_aside(self, entry: Entry) -> bool:
+        return entry.wave == self._context.wave and entry.bucket in ASIDE
 
     async def _to_do(
         self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], again: bool
@@ -179,8 +187,8 @@ class Pipeline:
         for one in (flow, *flow.children):
             await self._creator.clear_up(one)
 
-    async def carry_children(self, child: Flow, parents: Mapping[str, str], *, again: bool) -> None:
-        """What hangs on these records: {source key: target id}."""
+    async def carry_children(self, child: Flow, parents: Mapping[str, str], *, again: bool) -> int:
+        """What hangs on these records: {source key: target id}. The number that stays set aside."""
         async with self._context.pacing.step(self._context.name):
             records = await child.source.children(child.scope(), list(parents))
-        await self.carry(child, records, parents, again=again)
+        return await self.carry(child, records, parents, again=again)

@@ -42,7 +42,7 @@ CREATE TABLE chunk (                   -- what is retried together
     entity  INTEGER NOT NULL,
     span    TEXT NOT NULL,
     records INTEGER NOT NULL,
-    done    INTEGER NOT NULL DEFAULT 0
+    done    INTEGER NOT NULL DEFAULT 0 -- 2: done, and some of it was set aside
 );
 CREATE INDEX chunk_open ON chunk (wave, entity) WHERE done = 0;
 
@@ -178,3 +178,15 @@ CREATE TABLE event (                   -- the audit trail
     wave   TEXT NOT NULL,
     detail TEXT NOT NULL
 );
+
+-- Version 2 adds
+
+CREATE TABLE step (                    -- what was said about the runbook's steps, whatever its file says now
+    id    TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    by    TEXT NOT NULL,
+    at    TEXT NOT NULL,
+    note  TEXT NOT NULL,
+    run   INTEGER NOT NULL,            -- of an automatic step; 0: none
+    facts TEXT NOT NULL                -- of a gate that passed, JSON; '' for others
+) WITHOUT ROWID;

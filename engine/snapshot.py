@@ -48,13 +48,12 @@ class Snapshots:
                 for part in wave.parts
                 for flow in (part.flow, *part.flow.children)
             ]
-            done, opened = await ledger.chunks(row.id)
-            waves.append(self._wave(wave, row, entities, (done, opened), loose.get(row.id, 0)))
+            waves.append(self._wave(wave, row, entities, ledger.chunks(row.id), loose.get(row.id, 0)))
         last = await ledger.last_run()
         total = _once(_add([wave.buckets for wave in waves]))
         rate = self._telemetry.rate("written")
         low, high = self._eta(waves)
-        now = self._pacing.reasons()
+        now, lost = self._pacing.waits.reasons(), self._pacing.waits.lost()
         return Status(
             migration=conductor.assembly.migration.name,
             at=self._clock.now().isoformat(timespec="milliseconds"),
@@ -71,8 +70,8 @@ class Snapshots:
             eta_high=high,
             holds=[self._hold(hold) for hold in await ledger.holds()],
             waiting=[
-                Waiting(reason=reason, now=now.get(reason, 0), seconds=round(self._pacing.waited.get(reason, 0.0), 1))
-                for reason in sorted({*now, *self._pacing.waited})
+                Waiting(reason=reason, now=now.get(reason, 0), seconds=round(lost.get(reason, 0.0), 1))
+                for reason in sorted({*now, *lost})
             ],
             waves=waves,
             total=total,

@@ -32,6 +32,13 @@ class Left(NamedTuple):
     high: float
 
 
+class Again(NamedTuple):
+    """Calls that failed or were turned away for one reason, and when the last one did."""
+
+    calls: int
+    last: str
+
+
 class Telemetry:
     """Counters since the engine began, lines over the last minutes and over the run, latencies, retries."""
 
@@ -44,7 +51,7 @@ class Telemetry:
         self._recent = Recent()
         self._whole = Whole(self._began)
         self.latencies = Latencies()
-        self._again: dict[str, Counter[str]] = {}  # wave -> reason -> calls
+        self._again: dict[str, dict[str, Again]] = {}  # wave -> reason
 
     # ------------------------------------------------------------ telling
 
@@ -64,7 +71,7 @@ class Telemetry:
         self.count("calls")
         if failed:
             self.count("failed")
-        if failed or answer.status == 429:
+        if failed or _is_limit(answer):
             self.count("again")
             self._note_again(wave, f"{system}: {_reason(answer)}")
 
@@ -108,9 +115,10 @@ class Telemetry:
         """A second, over the whole run."""
         return self._whole.line(what, self._ended if self._ended is not None else self._clock.monotonic())
 
-    def again(self, wave: str) -> dict[str, int]:
-        """Calls of this wave that failed or were turned away, by reason: each is made again once that is safe."""
-        return dict(self._again.get(wave, Counter()).most_common())
+    def again(self, wave: str) -> dict[str, Again]:
+        """Calls of this wave that failed or were turned away, by reason, most first: each is made again once that is
+        safe."""
+        return dict(sorted(self._again.get(wave, {}).items(), key=lambda item: -item[1].calls))
 
     def left(self, records: int) -> Left | None:
         """How long so many records will take; None while nothing moves, or too little is known.
@@ -120,12 +128,14 @@ class Telemetry:
         fast it goes now; the whole run knows what else happens in a night. Where they agree the interval is narrow;
         where they differ nobody can say which will hold, and it spans both.
         """
-        recent = self.seconds("settled", _MINUTE)
+        recent = self.seconds("settled", min(_MINUTE, int(self._clock.monotonic() - self._began)))
         if not records or not any(recent):
             return None
-        views = [_spread(_batches(recent))]
-        line = self.whole("settled")
-        views.append(_spread([value for value in line.values if value is not None]))
+        whole = self.whole("settled")
+        views = (
+            _spread(_batches(recent, _BATCH)),
+            _spread(_batches([value or 0.0 for value in whole.values], math.ceil(_BATCH / whole.step))),
+        )
         known = [view for view in views if view is not None]
         if not known:
             return None
@@ -134,10 +144,11 @@ class Telemetry:
     # ------------------------------------------------------------ inside
 
     def _note_again(self, wave: str, reason: str) -> None:
-        reasons = self._again.setdefault(wave, Counter())
+        reasons = self._again.setdefault(wave, {})
         if reason not in reasons and sum(len(each) for each in self._again.values()) >= _REASONS:
             reason = "other reasons"
-        reasons[reason] += 1
+        calls = reasons[reason].calls if reason in reasons else 0
+        reasons[reason] = Again(calls + 1, self._clock.now().isoformat(timespec="milliseconds"))
 
 
 def did_fail(answer: Answer) -> bool:
@@ -145,16 +156,19 @@ def did_fail(answer: Answer) -> bool:
     return answer.status in (0, 408) or (answer.status >= 500 and answer.retry_after is None)
 
 
+def _is_limit(answer: Answer) -> bool:
+    return answer.status == 429 or (answer.retry_after is not None and answer.status >= 500)
+
+
 def _reason(answer: Answer) -> str:
-    if answer.status == 429 or (answer.retry_after is not None and answer.status >= 500):
+    if _is_limit(answer):
         return answer.reason or "rate limit"
     return f"answered {answer.status}" if answer.status else "no answer"
 
 
-def _batches(seconds: Sequence[float]) -> list[float]:
+def _batches(rates: Sequence[float], size: int) -> list[float]:
     """Means of whole batches, newest last; what is too little for a batch at the beginning is left out."""
-    first = len(seconds) % _BATCH
-    return [statistics.fmean(seconds[at : at + _BATCH]) for at in range(first, len(seconds), _BATCH)]
+    return [statistics.fmean(rates[at : at + size]) for at in range(len(rates) % size, len(rates), size)]
 
 
 def _spread(rates: Sequence[float]) -> tuple[float, float] | None:

@@ -74,6 +74,7 @@ class ErrorGroup(Message):
     records: int
     last: str  # when
     key: str  # of one such record
+    calls: int = 0  # where a call failed and no record was set aside for it (yet): it is made again
 
 
 class ChunkMap(Message):

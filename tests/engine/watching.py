@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from engine.wire import SOCKET, STATE_FOLDER, Live
 from tests.bench.engine_process import engine
@@ -43,7 +44,7 @@ def watching(folder: Path) -> Iterator[Watcher]:
 
 
 @contextmanager
-def running(folder: Path, records: int = 40, *, target: str = "{}") -> Iterator[Desk]:
+def running(folder: Path, records: int | Sequence[Mapping[str, Any]] = 40, *, target: str = "{}") -> Iterator[Desk]:
     """A desk with an engine that listens."""
     with desk(folder, records, target=target) as it, engine(folder) as process:
         process.wait_until_up()
