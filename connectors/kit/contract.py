@@ -191,6 +191,32 @@ class Doubt(NamedTuple):
     fields: Fields | None = None  # the payload, when it could be made again
 
 
+class Standing(NamedTuple):
+    """A record as it stands at the target. `version` equal: unchanged since; greater: newer."""
+
+    target: str
+    xid: str  # ours; "" when it carries none: it is not ours, or things of its kind cannot carry one (files, links)
+    version: str
+    fields: Fields  # in canonical form, under the names asked; what is empty is left out
+    status: str = ""
+    parent: str = ""
+    by: str = ""  # who changed it last, where the system tells
+
+
+class Touch(NamedTuple):
+    """A change by an account that is not ours."""
+
+    by: str
+    at: datetime  # aware
+
+
+class Census(NamedTuple):
+    """Some of what carries an external id of ours, `fields` empty; `rest` is where to go on, None at the proven end."""
+
+    standings: list[Standing]
+    rest: str | None
+
+
 # ---------------------------------------------------------------- what a connector declares
 
 
@@ -329,3 +355,56 @@ class Canary(Protocol):
 
     async def canary(self, entity: str) -> float:
         """Create a record, wait until a search finds it, delete it; the seconds it took."""
+
+
+@runtime_checkable
+class Readback(Protocol):
+    """Optional, of a target: tells what became of our writes.
+
+    The promise: for what we wrote and nobody touched, `canonical(entity, write.fields)` equals the `fields` that
+    `stand` gives for the names in it. Empty, null and absent are one: left out of both.
+    """
+
+    async def learn(self, entity: str) -> None:
+        """Read what `canonical` has to know of this entity (its fields' types). Await it once before; later ones are
+        free."""
+
+    def canonical(self, entity: str, fields: Fields) -> Fields:
+        """What `Write.fields` look like when read back; a field that cannot be compared is left out of both."""
+
+    async def stand(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Standing]:
+        """These records by id, strongly consistent; what is gone is left out."""
+
+    async def hanging(self, entity: str, child: str, targets: Sequence[str]) -> list[Standing]:
+        """What hangs on these records, all of it, with the fields that its kind always has. Of links each comes once,
+        `parent` is the end it starts at."""
+
+    async def census(self, entity: str, rest: str, limit: int) -> Census:
+        """Everything that carries an external id of ours, by keyset, from `rest` on ("": the start). May lag behind
+        writes by `traits.search_settle`. Two records with one id are two standings."""
+
+    async def tally(self, entity: str) -> int | None:
+        """How many those are, by one cheap count; None where the system has none."""
+
+    async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
+        """The newest change to each of these records (fields, status, comments, attachments, links) by any account but
+        `me`, automation included; records without one are left out."""
+
+    async def me(self) -> str:
+        """Our own account, as `Standing.by` and `Touch.by` would name it."""
+
+
+@runtime_checkable
+class Undo(Protocol):
+    """Optional, of a target: puts a record back as it was before we updated it.
+
+    What we created is removed by `Target.delete`: records, comments and attachments by the ids that `create` gave,
+    links by entity `link`. A status goes back by `Target.move`.
+    """
+
+    async def image(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Fields]:
+        """These fields as `restore` takes them, by record; None for an empty one; what is gone is left out."""
+
+    async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        """Set the fields of `write.target` to exactly this (None empties one), and its external id to `write.xid` (""
+        takes ours off). Twice ends as once."""

@@ -13,7 +13,7 @@ from connectors.memory.store import Store
 
 Result = TypeVar("Result")
 
-_WRITES = ("create", "update", "move", "delete")
+_WRITES = ("create", "update", "move", "delete", "restore")
 
 
 class Calls:

@@ -9,6 +9,7 @@ from connectors.kit.contract import Connection, FieldInfo, Finding, Ports, Scope
 from connectors.kit.errors import Misconfigured
 from connectors.kit.options import read_options
 from connectors.memory.options import Options
+from connectors.memory.readback import MemoryReadback
 from connectors.memory.source import MemorySource
 from connectors.memory.store import field_type, store
 from connectors.memory.target import MemoryTarget
@@ -25,8 +26,8 @@ def connect(connection: Connection, ports: Ports) -> Memory:
     return Memory(store(name), read_options(Options, connection), ports)
 
 
-class Memory(MemorySource, MemoryTarget):
-    """A store as Source, Target and Canary."""
+class Memory(MemorySource, MemoryTarget, MemoryReadback):
+    """A store as Source, Target, Canary, Readback and Undo."""
 
     def traits(self, entity: str) -> Traits:
         told = self.options

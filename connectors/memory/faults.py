@@ -11,7 +11,25 @@ from connectors.kit.filters import compile_filters
 
 Kind = Literal["unavailable", "throttle", "drop_before", "drop_after", "late", "reject", "fail"]
 Call = Literal[
-    "", "count", "read", "fetch", "children", "changes", "content", "create", "update", "find", "move", "delete"
+    "",
+    "count",
+    "read",
+    "fetch",
+    "children",
+    "changes",
+    "content",
+    "create",
+    "update",
+    "find",
+    "move",
+    "delete",
+    "stand",
+    "hanging",
+    "census",
+    "tally",
+    "others",
+    "image",
+    "restore",
 ]
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from connectors.kit.contract import Clock, FieldInfo, Fields, Record, Write, Written
+from connectors.kit.contract import Clock, FieldInfo, Fields, Record, Touch, Write, Written
 from connectors.memory.faults import Faults
 from connectors.memory.generated import Generated, key_of
 
 _KEY = attrgetter("key")
 _LONG_AGO = 0.0
+ME = "cutover"  # who the connector is
+SOMEBODY = "somebody"  # who changes records by hand, when nobody says
 _new = tuple.__new__  # skips the argument parsing of a NamedTuple: half of the cost of a create
 
 
@@ -129,6 +132,13 @@ class Table:
         if self.owner.setdefault(xid, key) != key:
             self.again.setdefault(xid, []).append(key)
 
+    def sign(self, key: str, xid: str) -> None:
+        """Give this record another external id; "": none."""
+        if self.xids.get(key, "") != xid:
+            self._disown(key)
+            if xid:
+                self.own(key, xid)
+
     def created(self, key: str) -> float:
         """When a connector created this record: its key is the number of that change."""
         return self.log[bisect_left(self.log, int(key), key=lambda entry: entry.number)].at
@@ -157,6 +167,8 @@ class Store:
         self.faults = Faults()
         self.calls: Counter[str] = Counter()
         self.clock: Clock | None = None  # of the connector that connected last
+        self.writers: dict[tuple[str, str], str] = {}  # (entity, key) -> who wrote it last; not there: the connector
+        self.touches: dict[str, Touch] = {}  # key -> the newest change of it, or on it, by anybody but the connector
         self.denied: set[str] = set()  # operations that the account may not do: read incident, create issue
         self._number = 0
         self._late: list[Late] = []
@@ -173,27 +185,40 @@ class Store:
         for record in sorted(records, key=_KEY):
             table.put(record)
 
-    def put(self, entity: str, key: str, fields: Fields, *, parent: str = "", content: bytes | None = None) -> Record:
+    def put(
+        self,
+        entity: str,
+        key: str,
+        fields: Fields,
+        *,
+        parent: str = "",
+        content: bytes | None = None,
+        by: str = SOMEBODY,
+    ) -> Record:
         """Insert this record, or replace it. Returns it with its new version."""
         record = Record(key, self._log(entity, key), dict(fields), parent)
         self.tables[entity].put(record)
         if content is not None:
             self.contents[key] = content
+        self._touch(entity, record, by)
         return record
 
-    def edit(self, entity: str, key: str, fields: Fields) -> Record:
+    def edit(self, entity: str, key: str, fields: Fields, *, by: str = SOMEBODY) -> Record:
         """Change these fields of a record, as a user would. KeyError when it is not there."""
         there = self.tables[entity].get(key)
         if there is None:
             raise KeyError(f"{entity} {key} is not in the store {self.name}")
-        return self.put(entity, key, {**there.fields, **fields}, parent=there.parent)
+        return self.put(entity, key, {**there.fields, **fields}, parent=there.parent, by=by)
 
-    def remove(self, entity: str, key: str) -> bool:
+    def remove(self, entity: str, key: str, *, by: str = SOMEBODY) -> bool:
         """Remove a record; False when it was gone."""
-        if not self.tables[entity].remove(key):
+        there = self.tables[entity].get(key)
+        if there is None:
             return False
+        self.tables[entity].remove(key)
         self._log(entity, key, deleted=True)
         self.contents.pop(key, None)
+        self._touch(entity, there, by)
         return True
 
     def get(self, entity: str, key: str) -> Record | None:
@@ -277,6 +302,17 @@ class Store:
             owner = self.tables[late.entity].owner
             writes = [write for write in late.writes if not (late.once and write.xid in owner)]
             self.create(late.entity, writes, at=late.due)
+
+    def _touch(self, entity: str, record: Record, by: str) -> None:
+        """Keep who changed this record, and so what it hangs on."""
+        if by == ME:
+            self.writers.pop((entity, record.key), None)
+            return
+        self.writers[(entity, record.key)] = by
+        touch = Touch(by, datetime.fromtimestamp(self.at(), UTC))
+        for key in (record.key, record.parent):
+            if key:
+                self.touches[key] = touch
 
     def _log(self, entity: str, key: str, *, deleted: bool = False) -> str:
         self._number += 1

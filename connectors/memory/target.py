@@ -8,6 +8,7 @@ from connectors.kit.contract import Creates, Doubt, Failed, Fields, Move, Outcom
 from connectors.kit.errors import InDoubt, Misconfigured
 from connectors.memory.calls import Calls
 from connectors.memory.faults import of_record
+from connectors.memory.store import ME
 
 Contents = Mapping[str, bytes]  # xid -> bytes of its attachment
 
@@ -77,7 +78,7 @@ class MemoryTarget(Calls):
 
         def work() -> list[Outcome]:
             for target in targets:
-                self.store.remove(entity, target)
+                self.store.remove(entity, target, by=ME)
             return [Written(target, target, created=False) for target in targets]
 
         return await self._call("delete", entity, work)
@@ -114,7 +115,7 @@ class MemoryTarget(Calls):
     def _change(self, entity: str, xid: str, target: str, fields: Fields) -> Outcome:
         if self.store.get(entity, target) is None:
             return Rejected(xid, "gone at target")
-        self.store.edit(entity, target, fields)
+        self.store.edit(entity, target, fields, by=ME)
         return Written(xid, target, created=False)
 
     async def _each(

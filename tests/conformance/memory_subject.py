@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from connectors import memory
 from connectors.kit.conformance import Subject
@@ -111,6 +112,27 @@ class MemorySubject(Subject):
 
     async def copies(self, entity: str, xid: str) -> int:
         return self.store.copies(entity).get(xid, 0)
+
+    def kinds(self) -> list[Write]:
+        fields = {
+            "text": " e\u0301tude\r\nline ",
+            "number": 1.50,
+            "yes": True,
+            "null": None,
+            "empty": "",
+            "many": ["b", "a", "b"],
+            "document": {"type": "doc", "content": [{"text": "b"}, {"text": "a"}], "attrs": {}},
+            "moment": datetime(2026, 1, 31, 10, tzinfo=UTC),
+        }
+        return [Write(xid(200), fields)]
+
+    async def touch(self, target: str) -> str:
+        self.store.edit("issue", target, {"summary": f"by hand {next(_numbers)}"}, by="ada")
+        return "ada"
+
+    async def touch_child(self, target: str) -> str:
+        self.store.put("comment", f"H{next(_numbers)}", {"body": SECRET}, parent=target, by="bo")
+        return "bo"
 
     async def lose_answer(self) -> None:
         self.store.faults.add("drop_after", "create", times=1)

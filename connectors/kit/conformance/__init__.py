@@ -13,8 +13,20 @@ A check that needs a knob which the subject lacks, or a trait that the connector
 `run` returns the reason. A check that fails raises `Broken` with a sentence.
 """
 
-from connectors.kit.conformance import sources, targets
+from connectors.kit.conformance import readbacks, sources, targets, undos
 from connectors.kit.conformance.checks import CHECKS, Broken, Check, run
 from connectors.kit.conformance.subject import OpenPacer, Subject, WallClock
 
-__all__ = ["CHECKS", "Broken", "Check", "OpenPacer", "Subject", "WallClock", "run", "sources", "targets"]
+__all__ = [
+    "CHECKS",
+    "Broken",
+    "Check",
+    "OpenPacer",
+    "Subject",
+    "WallClock",
+    "readbacks",
+    "run",
+    "sources",
+    "targets",
+    "undos",
+]

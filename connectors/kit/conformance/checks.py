@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.kit.conformance.subject import Subject
-from connectors.kit.contract import Source, Target, Traits
+from connectors.kit.contract import Readback, Source, Target, Traits, Undo
 
 Body = Callable[[Subject, Any], Awaitable[None]]
+Side = type[Source] | type[Target] | type[Readback] | type[Undo]
 Factory = Callable[[], AbstractAsyncContextManager[Subject]]
 
 
@@ -29,7 +30,7 @@ class Check:
     """One promise. `needs` are attributes and knobs of the subject; `declares` looks at the entity's traits."""
 
     name: str
-    side: type[Source] | type[Target]
+    side: Side
     run: Body
     needs: tuple[str, ...]
     declares: Callable[[Traits], bool]
@@ -55,9 +56,17 @@ def of_target(*needs: str, declares: Callable[[Traits], bool] = _always) -> Call
     return _kept(Target, ("target_entity", *needs), declares)
 
 
-def _kept(
-    side: type[Source] | type[Target], needs: tuple[str, ...], declares: Callable[[Traits], bool]
-) -> Callable[[Body], Body]:
+def of_readback(*needs: str, declares: Callable[[Traits], bool] = _always) -> Callable[[Body], Body]:
+    """A check over `subject.target_entity`, of a target that reads back."""
+    return _kept(Readback, ("target_entity", *needs), declares)
+
+
+def of_undo(*needs: str, declares: Callable[[Traits], bool] = _always) -> Callable[[Body], Body]:
+    """A check over `subject.target_entity`, of a target that puts back."""
+    return _kept(Undo, ("target_entity", *needs), declares)
+
+
+def _kept(side: Side, needs: tuple[str, ...], declares: Callable[[Traits], bool]) -> Callable[[Body], Body]:
     def keep(body: Body) -> Body:
         CHECKS.append(Check(getattr(body, "__name__", ""), side, body, needs, declares))
         return body

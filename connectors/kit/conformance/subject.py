@@ -141,6 +141,26 @@ class Subject:
         """How many records of the system carry this external id."""
         raise NotImplementedError
 
+    def kinds(self) -> list[Write]:
+        """Records that between them fill every kind of field a playbook may write; xids of their own."""
+        raise NotImplementedError
+
+    def restorable(self, write: Write) -> Fields:
+        """The fields of a write that an update may change."""
+        return write.fields
+
+    def emptied(self, write: Write) -> Fields:
+        """The fields of a write that may be empty, as None."""
+        return dict.fromkeys(self.restorable(write))
+
+    async def touch(self, target: str) -> str:
+        """A person changes a field of this record that `write` fills; the account's name, as `Touch.by` tells it."""
+        raise NotImplementedError
+
+    async def touch_child(self, target: str) -> str:
+        """A person hangs a record of the kind that `child_write` makes on this record; the account's name."""
+        raise NotImplementedError
+
     async def lose_answer(self) -> None:
         """The next create is applied, and its answer is lost."""
         raise NotImplementedError
