@@ -9,7 +9,9 @@ import orjson
 
 from engine.clock import Clock
 from engine.database import Database, Statement
-from engine.model import Hold, WaveState
+from engine.model import Hold, Mark, StepState, WaveState
+
+_ACKNOWLEDGED = "acknowledged:"  # names of `meta`
 
 
 class WaveRow(NamedTuple):
@@ -93,6 +95,14 @@ class Logbook:
             ],
         )
 
+    async def sign(self, wave: str, by: str, detail: str, meta: dict[str, str]) -> None:
+        """A person has signed the wave off; `meta` is what is kept about it, by name."""
+        now = self._now()
+        rows: list[Statement] = [("INSERT OR REPLACE INTO meta VALUES (?, ?)", row) for row in meta.items()]
+        rows.append(("UPDATE wave SET state = ?, cause = '' WHERE name = ?", (WaveState.SIGNED_OFF, wave)))
+        rows.append(self._event(by, f"wave {WaveState.SIGNED_OFF}", wave, detail, now))
+        await self._db.write("sign", rows)
+
     async def plan(self, wave: int, counts: dict[int, int]) -> None:
         """What the source counts in scope, by entity."""
         rows = [("INSERT OR REPLACE INTO planned VALUES (?, ?, ?)", (wave, entity, n)) for entity, n in counts.items()]
@@ -157,16 +167,65 @@ class Logbook:
         )
         return (orjson.loads(rows[0][0]), *rows[0][1:]) if rows else None
 
+    async def outcome(self, run: int) -> str:
+        """How this run ended; empty while it goes on, or when its engine died."""
+        rows = await self._db.read("SELECT outcome FROM run WHERE id = ?", (run,))
+        return str(rows[0][0]) if rows else ""
+
+    # ------------------------------------------------------------ the runbook
+
+    async def mark(self, mark: Mark, what: str, *, by: str = "") -> None:
+        """What was said about a step, and a line of the audit trail: `by` for who says it, if not the mark's own."""
+        detail = f"{mark.step}: {mark.note}" if mark.note else mark.step
+        await self._db.write(
+            "mark",
+            [
+                ("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?)", mark),
+                self._event(by or mark.by, what, "", detail, mark.at),
+            ],
+        )
+
+    async def marks(self) -> dict[str, Mark]:
+        rows = await self._db.read("SELECT id, state, by, at, note, run, facts FROM step")
+        return {row[0]: Mark(row[0], StepState(row[1]), *row[2:]) for row in rows}
+
+    # ------------------------------------------------------------ the audit trail
+
     async def note(self, by: str, what: str, wave: str = "", detail: str = "") -> None:
         """One line of the audit trail."""
         await self._db.write("note", [self._event(by, what, wave, detail, self._now())])
 
     async def events(self, after: int = 0, limit: int = 200) -> list[tuple[int, str, str, str, str, str]]:
-        """(id, at, by, what, wave, detail), oldest first."""
+        """(id, at, by, what, wave, detail), oldest first. `after`: an id; negative: so many of the newest."""
+        if after < 0:
+            after += (await self._db.read("SELECT coalesce(max(id), 0) FROM event"))[0][0]
         rows = await self._db.read(
             "SELECT id, at, by, what, wave, detail FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
         )
         return [(r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows]
+
+    # ------------------------------------------------------------ alerts
+
+    async def acknowledge(self, alert: str, by: str, wave: str, sentence: str) -> None:
+        """This person has seen this alert."""
+        await self._db.write(
+            "note",
+            [
+                ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_ACKNOWLEDGED + alert, by)),
+                self._event(by, "acknowledge", wave, sentence, self._now()),
+            ],
+        )
+
+    async def acknowledged(self) -> dict[str, str]:
+        """Alerts that somebody has seen: alert -> who."""
+        rows = await self._db.read(
+            "SELECT substr(name, ?), value FROM meta WHERE name LIKE ? || '%'", (len(_ACKNOWLEDGED) + 1, _ACKNOWLEDGED)
+        )
+        return dict(rows)
+
+    async def forget_acknowledged(self, alerts: Sequence[str]) -> None:
+        """These are gone: should they come again, they call again."""
+        await self._db.write("meta", [("DELETE FROM meta WHERE name = ?", (_ACKNOWLEDGED + a,)) for a in alerts])
 
     # ------------------------------------------------------------ inside
 

@@ -51,6 +51,7 @@ class Telemetry:
         self._recent = Recent()
         self._whole = Whole(self._began)
         self.latencies = Latencies()
+        self.spent: dict[str, tuple[int, float]] = {}  # system -> (calls, seconds) in all
         self._again: dict[str, dict[str, Again]] = {}  # wave -> reason
 
     # ------------------------------------------------------------ telling
@@ -68,6 +69,8 @@ class Telemetry:
         """A call came to its end, for this wave ("": for a person who asked)."""
         failed = did_fail(answer)
         self.latencies.add(self._clock.monotonic(), (wave, system, answer.scope), answer.latency, failed)
+        calls, seconds = self.spent.get(system, (0, 0.0))
+        self.spent[system] = (calls + 1, seconds + answer.latency)
         self.count("calls")
         if failed:
             self.count("failed")
