@@ -27,6 +27,7 @@ from cockpit.trial import trial_lines
 from engine.wire import (
     CheckReport,
     Events,
+    Exclude,
     Pause,
     Plan,
     Quarantine,
@@ -255,6 +256,28 @@ def quarantine_retry(
     client = _engine(folder)
     say(client.post("/retry", Receipt, Retry(wave=wave, cause=cause, keys=key or [], by=_who())).message)
     _follow_unless(detach, client)
+
+
+@quarantine_app.command(
+    "exclude",
+    epilog='Example: cutover quarantine exclude --cause "priority: value not in the map" --reason "test data"',
+)
+def quarantine_exclude(
+    reason: Annotated[str, typer.Option(help="Why: others will read it.")],
+    folder: Folder = HERE,
+    wave: WaveName = "",
+    cause: Annotated[str, typer.Option(help="Only this cause, as the list shows it.")] = "",
+    key: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Only this record; may be repeated.")] = None,
+) -> None:
+    """Leave quarantined records out of the move, for good.
+
+    Name a wave, a cause or keys; all that is given holds. What exists of them at the target stays there as it is.
+    """
+    if not (wave or cause or key):
+        raise typer.BadParameter("say which: --wave, --cause or --key. What there is: cutover quarantine list")
+    client = _engine(folder)
+    command = Exclude(wave=wave, cause=cause, keys=key or [], reason=reason, by=_who())
+    say(client.post("/exclude", Receipt, command).message)
 
 
 @app.command(epilog="Example: cutover resolve 9d385017c611228701d22104cc95c371 --created 10042")

@@ -12,6 +12,7 @@ from engine.checks import preflight
 from engine.clock import Clock
 from engine.context import Context
 from engine.errors import EngineError, Refused
+from engine.exclusion import exclude, take_back
 from engine.ledger import Ledger
 from engine.model import LOADED, UNCHECKED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
@@ -19,7 +20,7 @@ from engine.people import People
 from engine.telemetry import Telemetry
 from engine.trouble import describe
 from engine.waves import WaveRunner
-from engine.wire import Pause, Receipt, Resolve, Resume, Retry, Run, Stop
+from engine.wire import Exclude, Pause, Receipt, Resolve, Resume, Retry, Run, Stop
 
 _REST = 5.0  # seconds that a command waits for its third stage before it answers without it
 _GRACE = 20.0  # seconds that a stop waits for calls on the way
@@ -136,9 +137,12 @@ class Conductor:
         if command.wave:
             self._wave(command.wave)
         rows = await self._ledger.aside(wave=command.wave, cause=command.cause, keys=command.keys, limit=1_000_000)
-        rows = [row for row in rows if row.bucket is Bucket.QUARANTINED]
+        # What a person has excluded comes back only when it is asked for by name.
+        wanted = {Bucket.QUARANTINED, Bucket.EXCLUDED} if command.cause or command.keys else {Bucket.QUARANTINED}
+        rows = [row for row in rows if row.bucket in wanted]
         if not rows:
             raise Refused("No quarantined record fits. Type: cutover quarantine list")
+        await take_back(self._ledger, rows, command.by)
         records: dict[str, dict[str, list[str]]] = {}
         children: dict[str, dict[str, dict[str, str]]] = {}
         for row in rows:
@@ -160,6 +164,12 @@ class Conductor:
         )
         await self._begin(names, command.by, again)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
+
+    async def exclude(self, command: Exclude) -> Receipt:
+        async with self._one_at_a_time:
+            if command.wave:
+                self._wave(command.wave)
+            return await exclude(self._ledger, command, self.running)
 
     async def resolve(self, command: Resolve) -> Receipt:
         self._refuse_when_busy()

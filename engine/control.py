@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Send
 
 from connectors.kit.errors import ConnectorError
-from engine import checks, planner, trial
+from engine import checks, planner, stories, trial
 from engine.clock import Clock
 from engine.closeup import CloseUps
 from engine.conductor import Conductor
@@ -29,13 +29,11 @@ from engine.live import Broadcast
 from engine.snapshot import Snapshots
 from engine.trouble import describe
 from engine.wire import (
-    AsideGroup,
-    AsideRecord,
     Event,
     Events,
+    Exclude,
     Pause,
     Problem,
-    Quarantine,
     Resolve,
     Resume,
     Retry,
@@ -125,15 +123,13 @@ def door(
 
     async def quarantine(request: Request) -> BaseModel:
         asked = request.query_params
-        groups = [
-            AsideGroup(bucket=bucket, wave=wave, cause=cause, field=field, records=n)
-            for bucket, wave, cause, field, n in await ledger.causes()
-        ]
-        rows = await ledger.aside(
-            wave=asked.get("wave", ""), cause=asked.get("cause", ""), keys=asked.getlist("key"), limit=1000
+        return await stories.quarantine(
+            conductor.assembly,
+            ledger,
+            wave=asked.get("wave", ""),
+            cause=asked.get("cause", ""),
+            keys=asked.getlist("key"),
         )
-        records = [AsideRecord(**{**row._asdict(), "bucket": row.bucket.word}) for row in rows]
-        return Quarantine(groups=groups, records=records)
 
     async def events(request: Request) -> BaseModel:
         rows = await ledger.events(int(request.query_params.get("after", 0)))
@@ -172,6 +168,7 @@ def door(
             route("/pause", "POST", command(Pause, conductor.pause)),
             route("/resume", "POST", command(Resume, conductor.resume)),
             route("/retry", "POST", command(Retry, conductor.retry)),
+            route("/exclude", "POST", command(Exclude, conductor.exclude)),
             route("/resolve", "POST", command(Resolve, conductor.resolve)),
             route("/stop", "POST", command(Stop, conductor.stop)),
         ]

@@ -1,4 +1,4 @@
-"""The ledger: every record's fate, durable before it is acknowledged. It and its logbook alone speak SQL.
+"""The ledger: every record's fate, durable before it is acknowledged. It, its logbook and `asides` alone speak SQL.
 
 Rows travel as one JSON text a statement, unpacked by SQLite itself: a chunk is then one call that holds no
 interpreter lock, where `executemany` would take the lock once a row.
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import orjson
 
+from engine.asides import Asides
 from engine.chunks import Chunks
 from engine.clock import Clock
 from engine.database import Database, Statement, Witness
 from engine.errors import LedgerError
-from engine.logbook import Logbook
 from engine.model import Bucket, Entry, Intent, SetAside
 
 SCHEMA_VERSION = 2
@@ -54,20 +54,7 @@ class OpenReference(NamedTuple):
     to_target: str
 
 
-class AsideRow(NamedTuple):
-    entity: str
-    key: str
-    wave: str
-    bucket: Bucket
-    cause: str
-    field: str
-    since: str
-    tries: int
-    target: str
-    parent: str
-
-
-class Ledger(Logbook):
+class Ledger(Asides):
     """Verbs write (each is one durable point, named like the verb); the rest reads."""
 
     def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
@@ -325,41 +312,14 @@ class Ledger(Logbook):
         )
         return [row[0] for row in rows]
 
-    # ------------------------------------------------------------ set aside
-
-    async def aside(
-        self, *, wave: str = "", cause: str = "", keys: Sequence[str] = (), limit: int = 1000
-    ) -> list[AsideRow]:
+    async def entries(self, wave: int, entity: int, after: str, limit: int) -> list[Entry]:
+        """This wave's entries in order of their keys, all buckets."""
         rows = await self._db.read(
-            "SELECT entity.name, aside.key, wave.name, entry.bucket, cause.text, aside.field, "
-            "aside.since, aside.tries, entry.target, aside.parent FROM aside JOIN entry USING (entity, key) "
-            "JOIN cause ON cause.id = aside.cause JOIN entity ON entity.id = aside.entity "
-            "JOIN wave ON wave.id = aside.wave "
-            "WHERE entry.bucket <> 1 AND (?1 = '' OR wave.name = ?1) AND (?2 = '' OR cause.text = ?2) "
-            "AND (?3 = '[]' OR aside.key IN (SELECT value FROM json_each(?3))) "
-            "ORDER BY cause.text, aside.entity, aside.key LIMIT ?4",
-            (wave, cause, orjson.dumps(keys).decode(), limit),
+            "SELECT key, bucket, target, version, print, wave FROM entry "
+            "WHERE entity = ? AND key > ? AND wave = ? ORDER BY key LIMIT ?",
+            (entity, after, wave, limit),
         )
-        return [AsideRow(r[0], r[1], r[2], Bucket(r[3]), *r[4:]) for r in rows]
-
-    async def causes(self) -> list[tuple[str, str, str, str, int]]:
-        """(bucket word, wave, cause, field, records) of everything set aside, largest first."""
-        rows = await self._db.read(
-            "SELECT entry.bucket, wave.name, cause.text, aside.field, count(*) FROM aside "
-            "JOIN entry USING (entity, key) JOIN cause ON cause.id = aside.cause "
-            "JOIN wave ON wave.id = aside.wave WHERE entry.bucket <> 1 "
-            "GROUP BY entry.bucket, wave.id, aside.cause, aside.field ORDER BY count(*) DESC"
-        )
-        return [(Bucket(r[0]).word, *r[1:]) for r in rows]
-
-    async def worst_causes(self, wave: int, limit: int) -> list[tuple[str, str, int, str, str]]:
-        """(cause, field, records, since when the newest, key of one) of what is set aside of a wave, most first."""
-        rows = await self._db.read(
-            "SELECT cause.text, a.field, count(*), max(a.since), a.key FROM aside a JOIN cause ON cause.id = a.cause "
-            "WHERE a.wave = ? GROUP BY a.cause, a.field ORDER BY count(*) DESC, cause.text LIMIT ?",
-            (wave, limit),
-        )
-        return [(r[0], r[1], r[2], r[3], r[4]) for r in rows]
+        return [Entry(row[0], Bucket(row[1]), *row[2:]) for row in rows]
 
     # ------------------------------------------------------------ references
 

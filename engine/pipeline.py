@@ -24,6 +24,8 @@ from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
 
+_A_PERSONS = (Bucket.IN_DOUBT, Bucket.EXCLUDED)  # only a person moves it from there
+
 
 class Pipeline:
     """Carries the chunks of one wave. Holds no values between two calls."""
@@ -85,7 +87,8 @@ class Pipeline:
     ) -> list[Record]:
         """Leave out what is done, what another wave moved, and what is set aside unless it changed (or `again`).
 
-        What left another wave's scope and is in this one's now belongs here. What is in doubt waits for a person.
+        What left another wave's scope and is in this one's now belongs here. What is in doubt waits for a person, and
+        what a person has excluded stays so, whatever becomes of it at the source.
         """
         to_do, elsewhere = [], []
         for record in records:
@@ -94,7 +97,7 @@ class Pipeline:
                 to_do.append(record)
             elif entry.wave != self._context.wave and entry.bucket is not Bucket.LEFT:
                 elsewhere.append(record.key)
-            elif entry.bucket is not Bucket.IN_DOUBT:
+            elif entry.bucket not in _A_PERSONS:
                 unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
                 if unfinished or record.version > entry.version:
                     to_do.append(record)

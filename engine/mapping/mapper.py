@@ -131,6 +131,11 @@ class Mapper:
         """How each target field comes to be, in order. A rule that refuses the record says why."""
         return [self._traced(step, record, people) for step in self._steps]
 
+    def rule_of(self, field: str) -> tuple[str, str]:
+        """The rule that makes this target field, in words, and its file:line:column; both empty where none does."""
+        step = next((step for step in self._steps if step.name == field), None)
+        return (in_words(step.rule), self._where(step.path)) if step else ("", "")
+
     def _traced(self, step: _Step, record: Record, people: People) -> Traced:
         value: Any = ABSENT
         refusal = ""

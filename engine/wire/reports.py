@@ -65,6 +65,8 @@ class AsideRecord(Message):
     tries: int
     target: str
     parent: str
+    rule: str = ""  # of the playbook, that makes the field: in words
+    where: str = ""  # file:line:column of it
 
 
 class Quarantine(Message):

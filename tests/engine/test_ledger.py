@@ -84,6 +84,22 @@ def test_the_cause_of_what_is_set_aside_is_grouped_and_counted(tmp_path: Path) -
     with_ledger(tmp_path, work)
 
 
+def test_a_persons_word_moves_what_still_stands_where_it_was_seen_and_is_in_the_audit_trail(tmp_path: Path) -> None:
+    async def work(ledger: Ledger) -> None:
+        wave, entity = await wave_and_entity(ledger)
+        await ledger.settle(wave, entity, [], [SetAside(key, "too long", "summary") for key in ("a", "b")])
+        seen = await ledger.aside()
+        await ledger.settle(wave, entity, [Entry("b", Bucket.SYNCED, "2", "v1", "f")])  # meanwhile
+        notes = {"pilot": "2 records: test data"}
+        await ledger.decide(seen, Bucket.EXCLUDED, "test data", by="ana", what="exclude", notes=notes)
+        assert await ledger.tally() == {(wave, entity): {Bucket.EXCLUDED: 1, Bucket.SYNCED: 1}}
+        (row,) = await ledger.aside()
+        assert (row.key, row.bucket, row.cause, row.field) == ("a", Bucket.EXCLUDED, "test data", "")
+        assert [event[2:] for event in await ledger.events()] == [("ana", "exclude", "pilot", "2 records: test data")]
+
+    with_ledger(tmp_path, work)
+
+
 def test_an_intent_stays_open_for_the_keys_without_an_answer(tmp_path: Path) -> None:
     async def work(ledger: Ledger) -> None:
         wave, entity = await wave_and_entity(ledger)

@@ -32,7 +32,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "loaded": (1, 2),
     "end_run": (1,),
 }
-BY_COMMAND = {"hold", "lift", "note"}
+BY_COMMAND = {"hold", "lift", "note", "decide"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
 
