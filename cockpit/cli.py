@@ -42,7 +42,7 @@ from engine.wire import (
 )
 from runbooks.errors import InitError, LoadError
 from runbooks.library import init as write_template
-from runbooks.library import templates
+from runbooks.library import runbooks, templates
 from runbooks.loader import load
 from runbooks.schema import KINDS
 from runbooks.schema import schema as json_schema
@@ -87,15 +87,16 @@ HERE = Path()
 def init(
     template: Annotated[str, typer.Argument(help=f"Which one: {', '.join(templates())}.")],
     folder: Annotated[Path, typer.Argument(help="Where to write it: a new folder.")],
+    runbook: Annotated[str, typer.Option(help=f"With which runbook: {', '.join(runbooks())}.")] = "standard",
 ) -> None:
     """Write a commented migration folder that runs as it is."""
-    for path in write_template(template, folder):
+    for path in write_template(template, folder, runbook):
         say(str(path))
     say(f"Next: read {folder / 'README.md'}, then type: {typed(folder)('check')}")
 
 
 @app.command(epilog="Example: cutover schema playbook > playbook.schema.json")
-def schema(kind: Annotated[str, typer.Argument(help=f"Which file: {' or '.join(KINDS)}.")] = "migration") -> None:
+def schema(kind: Annotated[str, typer.Argument(help=f"Which file: {', '.join(KINDS)}.")] = "migration") -> None:
     """Print the JSON Schema of a file, for editors."""
     if kind not in KINDS:
         raise typer.BadParameter(f"there is no schema of '{kind}'; expected {' or '.join(KINDS)}")

@@ -20,11 +20,15 @@ from engine.clock import Clock
 from engine.closeup import CloseUps
 from engine.conductor import Conductor
 from engine.control import Attention, door
+from engine.errands import Errands
 from engine.errors import EngineError, Occupied
+from engine.facts import Facts
 from engine.ledger import Ledger
 from engine.live import Broadcast, Pictures
 from engine.pacing import Pacing
+from engine.phases import Phases
 from engine.premises import Premises
+from engine.shelf import Shelf
 from engine.snapshot import Snapshots
 from engine.systems import Systems
 from engine.telemetry import Telemetry
@@ -63,9 +67,13 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             stack.enter_context(garbage.collected_seldom(clock))
             attention = Attention(clock)
             snapshots = Snapshots(conductor, ledger, pacing, telemetry, clock)
-            live = Broadcast(Pictures(snapshots, telemetry, windows).take, clock)
+            facts = Facts(telemetry, windows, clock)
+            shelf = Shelf(conductor.assembly.migration)
+            phases = Phases(shelf, Errands(conductor, ledger), ledger, snapshots, facts, clock)
+            await stack.enter_async_context(phases.followed())
+            live = Broadcast(Pictures(snapshots, telemetry, windows, runbook=phases.status).take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
-            app = door(conductor, snapshots, ledger, attention, live, closeups)
+            app = door(conductor, snapshots, ledger, attention, live, closeups, phases)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )
@@ -81,7 +89,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 while not conductor.stopped.is_set():
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
-                    if not conductor.busy and attention.quiet > _IDLE:
+                    if not (conductor.busy or phases.busy) and attention.quiet > _IDLE:
                         await conductor.end()
                 await live.close()
                 server.should_exit = True

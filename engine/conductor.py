@@ -47,6 +47,7 @@ class Conductor:
         self.stopped = asyncio.Event()
         self.running: list[str] = []
         self.last_words = ""  # the outcome of a run that could not be written
+        self.number = 0  # of the newest run of this engine
         self._ledger = ledger
         self._pacing = pacing
         self._clock = clock
@@ -66,6 +67,11 @@ class Conductor:
     @property
     def busy(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    async def over(self) -> None:
+        """Wait for the end of the run that goes on."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
 
     async def take_up_holds(self) -> None:
         """Holds of engines before this one stand until a person lifts them."""
@@ -90,7 +96,8 @@ class Conductor:
         ]
         if not names:
             # An engine that died after its last wave left a run without an end: this one ends, and says so.
-            await self._ledger.end_run(await self._ledger.start_run([], command.by, ""), "done")
+            self.number = await self._ledger.start_run([], command.by, "")
+            await self._ledger.end_run(self.number, "done")
             return Receipt(accepted=True, durable=True, effective=True, message="Every wave is loaded: nothing to run.")
         self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
         await self._preflight([name for name in names if states[name].state in UNCHECKED])
@@ -244,7 +251,7 @@ class Conductor:
         if self._stopping:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         books = sorted({self.assembly.waves[name].playbook for name in names})
-        number = await self._ledger.start_run(names, by, " ".join(books))
+        number = self.number = await self._ledger.start_run(names, by, " ".join(books))
         self._telemetry.begin_run()
         self.running = names
         self.last_words = ""

@@ -26,6 +26,7 @@ from engine.conductor import Conductor
 from engine.errors import EngineError
 from engine.ledger import Ledger
 from engine.live import Broadcast
+from engine.phases import Phases
 from engine.snapshot import Snapshots
 from engine.trouble import describe
 from engine.wire import (
@@ -38,7 +39,10 @@ from engine.wire import (
     Resume,
     Retry,
     Run,
+    Skip,
+    Start,
     Stop,
+    Tick,
 )
 from runbooks.errors import LoadError
 
@@ -94,6 +98,7 @@ def door(
     attention: Attention,
     broadcast: Broadcast,
     closeups: CloseUps,
+    phases: Phases,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -110,6 +115,9 @@ def door(
     async def wave(request: Request) -> BaseModel:
         asked = request.query_params
         return await closeups.take(asked.get("name", ""), _number(asked.get("cells", ""), 400))
+
+    async def runbook(_: Request) -> BaseModel:
+        return await phases.required()
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -159,6 +167,7 @@ def door(
             route("/status", "GET", status),
             route("/live", "GET", live),
             route("/wave", "GET", wave),
+            route("/runbook", "GET", runbook),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),
@@ -170,6 +179,9 @@ def door(
             route("/retry", "POST", command(Retry, conductor.retry)),
             route("/exclude", "POST", command(Exclude, conductor.exclude)),
             route("/resolve", "POST", command(Resolve, conductor.resolve)),
+            route("/tick", "POST", command(Tick, phases.tick)),
+            route("/skip", "POST", command(Skip, phases.skip)),
+            route("/start", "POST", command(Start, phases.start)),
             route("/stop", "POST", command(Stop, conductor.stop)),
         ]
     )

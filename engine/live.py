@@ -20,7 +20,7 @@ _LEAST = 0.25  # seconds between two pictures, whatever happens
 _HEARTBEAT = 2.0  # seconds after which a picture is sent although nothing changed
 _CHARTS = (("written", "written", "records/s", 1), ("errors", "failed", "/min", 60), ("retries", "again", "/min", 60))
 
-Runbook = Callable[[], Awaitable[RunbookStatus | None]]
+Runbook = Callable[[Status], Awaitable[RunbookStatus | None]]
 Drifted = Callable[[], Awaitable[Drift | None]]
 Alerts = Callable[[Status], Awaitable[Sequence[Alert]]]
 
@@ -59,7 +59,7 @@ class Pictures:
             charts=_charts(telemetry),
             alerts=alerts,
             drift=await self._drift() if self._drift else None,
-            runbook=await self._runbook() if self._runbook else None,
+            runbook=await self._runbook(status) if self._runbook else None,
             error_share=round(telemetry.error_share(), 4),
             average=round(telemetry.average("written"), 1),
             window_ends=self._windows.ends(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 from zoneinfo import available_timezones
@@ -100,3 +102,10 @@ class Model(BaseModel):
                 text = field.description or ""
                 return text[:1].lower() + text[1:].rstrip(".")
         raise KeyError(key)
+
+
+def digest(model: Model) -> str:
+    """SHA-256 of what a file means; comments, layout, order of keys and written-out defaults are no part."""
+    meaning = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

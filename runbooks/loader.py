@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from runbooks import checks, secrets
+from runbooks import checks, order, secrets
 from runbooks.base import Model
 from runbooks.document import Document, is_there, read
 from runbooks.errors import LoadError, Problem
 from runbooks.explain import explain
 from runbooks.migration import FILE, Migration, MigrationFile
 from runbooks.playbook import Playbook
+from runbooks.runbook import Runbook
+from runbooks.walk import found
 
 M = TypeVar("M", bound=Model)
 
@@ -41,18 +43,38 @@ def load(folder: Path) -> Migration:
     if len(documents) == len(listed):  # a name may stand in a file that could not be read
         problems += checks.entities_known(documents)
         problems += checks.waves_in_order(documents)
+    sound = not problems
+    plan = _runbook_document(folder, document, problems)
+    runbook = _model(Runbook, plan, problems) if plan is not None else None
+    if plan is not None:
+        problems += order.ids_used_once(plan)
+        problems += order.steps_in_order(plan)
+        if sound:  # else a wave may be unknown only because its playbook is wrong
+            waves = [named.name for named in found(documents, "waves", "*", "wave")]
+            problems += order.waves_known(plan, waves)
+            problems += order.gates_hold_water(plan, waves)
     if file is not None:
         problems += checks.references_in_place(document, file)
     if problems or file is None:
         raise LoadError(problems)
     pairs = [(each, at) for each, at in zip(playbooks, documents, strict=True) if each is not None]
-    return _migration(folder, file, document, pairs)
+    return _migration(folder, file, document, pairs, runbook, plan)
 
 
 def _migration(
-    folder: Path, file: MigrationFile, document: Document, playbooks: list[tuple[Playbook, Document]]
+    folder: Path,
+    file: MigrationFile,
+    document: Document,
+    playbooks: list[tuple[Playbook, Document]],
+    runbook: Runbook | None,
+    plan: Document | None,
 ) -> Migration:
     documents = {"": document} | {playbook.playbook: at for playbook, at in playbooks}
+    warnings = [each for one in documents.values() for each in one.warnings]
+    if plan is not None:
+        warnings += plan.warnings
+        warnings += order.roles_filled(plan, file.people)
+        warnings += order.window_declared(plan, bool(file.window))
     return Migration(
         folder=folder,
         name=file.migration,
@@ -60,8 +82,11 @@ def _migration(
         windows=file.window,
         people=file.people,
         playbooks=tuple(playbook for playbook, _ in playbooks),
-        warnings=(*(each for one in documents.values() for each in one.warnings), *_wide(folder, document, file)),
+        warnings=(*warnings, *_wide(folder, document, file)),
         documents=documents,
+        runbook=runbook,
+        runbook_file=folder / file.runbook if file.runbook is not None else None,
+        metrics=file.metrics,
     )
 
 
@@ -102,6 +127,19 @@ def _documents(folder: Path, document: Document, problems: list[Problem]) -> Ite
             yield found
         elif not is_there(path):  # the mistake is in the list, not in the file
             problems[before:] = [document.problem(("playbooks", index), f"{problems[before].text}: {listed}")]
+
+
+def _runbook_document(folder: Path, document: Document, problems: list[Problem]) -> Document | None:
+    top = document.root.value
+    listed = top.get("runbook") if isinstance(top, dict) else None
+    if not isinstance(listed, str) or not listed:
+        return None
+    path = folder / listed
+    before = len(problems)
+    plan = _document(path, str(path), problems)
+    if plan is None and not is_there(path):  # the mistake is in the name, not in the file
+        problems[before:] = [document.problem(("runbook",), f"{problems[before].text}: {listed}")]
+    return plan
 
 
 # What migration.yaml names is taken from the file itself, so that one mistake in it does not hide those in playbooks.

@@ -17,6 +17,7 @@ from runbooks.base import Items, Model, Name, Text, Zone, wrong
 from runbooks.document import Document, Loc
 from runbooks.errors import Problem
 from runbooks.playbook import Playbook
+from runbooks.runbook import Runbook
 
 FILE = "migration.yaml"
 
@@ -127,6 +128,15 @@ class Window(Model):
         return self
 
 
+class Metrics(Model):
+    """Figures for monitoring, on a TCP port: `/metrics` for Prometheus and `/healthz`. Nothing can be steered there."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    """The port."""
+    host: Text = "127.0.0.1"
+    """The address to listen on; without it, this machine alone can ask."""
+
+
 class MigrationFile(Model):
     """Which systems, who, when, and what moves."""
 
@@ -140,6 +150,10 @@ class MigrationFile(Model):
     """Who answers for what: a role (owner, approver), and a name or an e-mail address."""
     playbooks: Items[Text] = Field(min_length=1)
     """The files that say what moves, relative to this folder."""
+    runbook: Text | None = None
+    """The file that says who does what when, relative to this folder."""
+    metrics: Metrics | None = None
+    """Where monitoring may ask; without it, no port is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,9 @@ class Migration:
     playbooks: tuple[Playbook, ...]
     warnings: tuple[Problem, ...]
     documents: Mapping[str, Document] = field(repr=False)  # by playbook; "" is migration.yaml
+    runbook: Runbook | None = None
+    runbook_file: Path | None = None
+    metrics: Metrics | None = None
 
     def where(self, playbook: str, path: Loc = ()) -> str:
         """`file:line:column` of what stands at `path` in a playbook, or in migration.yaml when `playbook` is ""."""

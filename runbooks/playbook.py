@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from runbooks.base import Items, Model, Name, Text, wrong
+from runbooks.base import Items, Model, Name, Text, digest, wrong
 from runbooks.rules import Rule
 
 Fields = dict[Annotated[str, Field(min_length=1)], Rule]
@@ -160,9 +158,7 @@ class Playbook(Model):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what the playbook means; comments, layout, order of keys and written-out defaults are no part."""
-        meaning = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self)
 
     @property
     def version(self) -> str:

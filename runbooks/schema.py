@@ -7,13 +7,14 @@ from typing import Any
 from runbooks.base import Model
 from runbooks.migration import MigrationFile
 from runbooks.playbook import Playbook
+from runbooks.runbook import Runbook
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-KINDS: dict[str, type[Model]] = {"migration": MigrationFile, "playbook": Playbook}
+KINDS: dict[str, type[Model]] = {"migration": MigrationFile, "playbook": Playbook, "runbook": Runbook}
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of `migration` or `playbook`. Raises KeyError for another kind."""
+    """The JSON Schema (draft 2020-12) of `migration`, `playbook` or `runbook`. Raises KeyError for another kind."""
     made = KINDS[kind].model_json_schema(by_alias=True)
     definitions = made.get("$defs", {})
     if "StatusRule" in definitions:

@@ -43,3 +43,4 @@ class RunbookStatus(Message):
     content: str  # its content hash
     phase: str  # the id of the phase that is open; empty when all are done
     phases: list[PhaseStatus]
+    problem: str = ""  # what is wrong with its file now, while the one of before counts

@@ -1,4 +1,4 @@
-"""The library: migration folders to start from, and `init`, which writes one."""
+"""The library: migration folders and runbooks to start from, and `init`, which writes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from runbooks.errors import InitError, did_you_mean
 from runbooks.schema import KINDS, schema
 
 LIBRARY = Path(__file__).parent
+RUNBOOKS = LIBRARY / "runbooks"
 STATE = ".cutover/"  # what an engine keeps beside a migration: never in version control
 
 
@@ -17,12 +18,21 @@ def templates() -> list[str]:
     return sorted(each.name for each in LIBRARY.iterdir() if (each / "migration.yaml").is_file())
 
 
-def init(name: str, folder: Path) -> list[Path]:
-    """Write the template `name` into `folder` and return the files. Raises InitError rather than overwrite one."""
-    if name not in templates():
-        known = ", ".join(templates())
-        raise InitError(f"there is no template '{name}'; expected one of {known}{did_you_mean(name, templates())}")
-    files = _files(name)
+def runbooks() -> list[str]:
+    """The runbooks that `init` can write beside a template."""
+    return sorted(path.stem for path in RUNBOOKS.glob("*.yaml"))
+
+
+def init(name: str, folder: Path, runbook: str = "standard") -> list[Path]:
+    """Write the template `name` with this runbook into `folder`; return the files.
+
+    Raises InitError rather than overwrite one.
+    """
+    for kind, asked, known in (("template", name, templates()), ("runbook", runbook, runbooks())):
+        if asked not in known:
+            hint = did_you_mean(asked, known)
+            raise InitError(f"there is no {kind} '{asked}'; expected one of {', '.join(known)}{hint}")
+    files = _files(name) | {Path("runbook.yaml"): (RUNBOOKS / f"{runbook}.yaml").read_bytes()}
     there = [str(folder / each) for each in files if (folder / each).exists()]
     if there:
         raise InitError(f"these files are there already: {', '.join(there)}; nothing was written. Name another folder")

@@ -153,6 +153,11 @@ def with_snippet(folder: Path, snippet: str) -> Migration:
     yaml = YAML()
     files = {"migration": folder / "migration.yaml", "playbook": folder / "playbooks" / "incidents.yaml"}
     said = yaml.load(snippet)
+    if "phases" in said:
+        (folder / "runbook.yaml").write_text(snippet)
+        return load(folder)
+    if set(said) & {"playbook", "waves"}:  # whose waves the runbook does not know
+        files["migration"].write_text(files["migration"].read_text().replace("runbook: runbook.yaml", ""))
     for kind, path in files.items():
         if kind in said:
             path.write_text(snippet)

@@ -12,6 +12,7 @@ from runbooks.loader import load
 
 PLAYBOOK = "playbooks/incidents.yaml"
 MIGRATION = "migration.yaml"
+RUNBOOK = "runbook.yaml"
 
 
 def fresh(tmp_path: Path) -> Path:

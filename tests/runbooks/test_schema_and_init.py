@@ -11,12 +11,12 @@ from jsonschema import Draft202012Validator
 
 from runbooks.document import read
 from runbooks.errors import InitError
-from runbooks.library import init, templates
+from runbooks.library import init, runbooks, templates
 from runbooks.loader import load
 from runbooks.schema import KINDS, schema
-from tests.runbooks.folder import MIGRATION, PLAYBOOK, change, fresh
+from tests.runbooks.folder import MIGRATION, PLAYBOOK, RUNBOOK, change, fresh
 
-FILES = {"migration": MIGRATION, "playbook": PLAYBOOK}
+FILES = {"migration": MIGRATION, "playbook": PLAYBOOK, "runbook": RUNBOOK}
 
 
 def complaints(kind: str, value: Any) -> list[str]:
@@ -41,6 +41,9 @@ def test_a_schema_is_valid_and_the_librarys_file_fits_it(tmp_path: Path, kind: s
         ("playbook", "      from: state", "      form: state"),
         ("playbook", "rich_text: { from: plain,", "rich_text: { from: plane,"),
         ("playbook", "  - wave: emea", "  - wav: emea"),
+        ("runbook", "      - step: profile_data", "      - stp: profile_data"),
+        ("runbook", "        do: { run: pilot }", "        do: { run: 5 }"),
+        ("runbook", "        gate: holds == 0", "        gate: [holds]"),
     ],
 )
 def test_what_the_loader_refuses_an_editor_underlines(tmp_path: Path, kind: str, old: str, new: str) -> None:
@@ -59,13 +62,14 @@ def test_every_key_is_described(kind: str) -> None:
 
 def test_another_kind_has_no_schema() -> None:
     with pytest.raises(KeyError):
-        schema("runbook")
+        schema("integration")
 
 
 def test_init_writes_a_folder_that_loads_and_keeps_state_out_of_version_control(tmp_path: Path) -> None:
     written = init("servicenow-to-jira", tmp_path / "a/b")
     names = [str(each.relative_to(tmp_path / "a/b")) for each in written]
-    assert names == ["README.md", MIGRATION, PLAYBOOK, ".schema/migration.json", ".schema/playbook.json", ".gitignore"]
+    schemas = [f".schema/{kind}.json" for kind in KINDS]
+    assert names == ["README.md", MIGRATION, PLAYBOOK, *schemas, RUNBOOK, ".gitignore"]
     assert (tmp_path / "a/b/.gitignore").read_text() == ".cutover/\n"
     readme = (tmp_path / "a/b/README.md").read_text()
     assert all(command in readme for command in ("cutover check", "cutover plan", "cutover run"))
@@ -96,6 +100,17 @@ def test_init_of_an_unknown_template_names_the_nearest(tmp_path: Path) -> None:
     assert templates() == ["servicenow-to-jira"]
     with pytest.raises(InitError, match="did you mean 'servicenow-to-jira'"):
         init("service-now-to-jira", tmp_path)
+
+
+def test_init_writes_the_runbook_that_is_asked_for(tmp_path: Path) -> None:
+    assert runbooks() == ["coexistence", "standard", "weekend"]
+    for name in runbooks():
+        init("servicenow-to-jira", tmp_path / name, name)
+        migration = load(tmp_path / name)
+        assert migration.runbook is not None and migration.runbook.runbook == name
+        assert migration.warnings == ()
+    with pytest.raises(InitError, match="did you mean 'weekend'"):
+        init("servicenow-to-jira", tmp_path / "x", "weekends")
 
 
 def test_init_into_a_file_says_where_it_stopped(tmp_path: Path) -> None:
