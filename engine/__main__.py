@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 
 from connectors.kit.errors import ConnectorError
-from engine import garbage
+from engine import garbage, metrics
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
 from engine.closeup import CloseUps
@@ -33,6 +33,7 @@ from engine.snapshot import Snapshots
 from engine.systems import Systems
 from engine.telemetry import Telemetry
 from engine.trouble import describe, log_discreetly, tell_in_the_background
+from engine.watch import Watch
 from engine.window import Windows
 from engine.wire import BAD_FOLDER, OCCUPIED
 from runbooks.errors import LoadError
@@ -71,9 +72,12 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             shelf = Shelf(conductor.assembly.migration)
             phases = Phases(shelf, Errands(conductor, ledger), ledger, snapshots, facts, clock)
             await stack.enter_async_context(phases.followed())
-            live = Broadcast(Pictures(snapshots, telemetry, windows, runbook=phases.status).take, clock)
+            watch = Watch(snapshots, telemetry, pacing, ledger, windows, clock, premises.folder)
+            await stack.enter_async_context(watch.kept())
+            pictures = Pictures(snapshots, telemetry, windows, alerts=watch.alerts, runbook=phases.status)
+            live = Broadcast(pictures.take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
-            app = door(conductor, snapshots, ledger, attention, live, closeups, phases)
+            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )
@@ -84,6 +88,8 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 loop.add_signal_handler(number, lambda: asyncio.ensure_future(conductor.end()))
             loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal went away: that is no reason to end
             with premises.socket() as listening:
+                asked = conductor.assembly.migration.metrics
+                await stack.enter_async_context(metrics.served(asked, pictures.take, telemetry))
                 serving = asyncio.create_task(server.serve(sockets=[listening]))
                 log.info("engine %s serves %s", os.getpid(), conductor.assembly.migration.name)
                 while not conductor.stopped.is_set():

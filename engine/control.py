@@ -29,7 +29,9 @@ from engine.live import Broadcast
 from engine.phases import Phases
 from engine.snapshot import Snapshots
 from engine.trouble import describe
+from engine.watch import Watch
 from engine.wire import (
+    Acknowledge,
     Event,
     Events,
     Exclude,
@@ -98,6 +100,7 @@ def door(
     attention: Attention,
     broadcast: Broadcast,
     closeups: CloseUps,
+    watch: Watch,
     phases: Phases,
 ) -> Starlette:
     """The application behind the socket."""
@@ -182,6 +185,7 @@ def door(
             route("/tick", "POST", command(Tick, phases.tick)),
             route("/skip", "POST", command(Skip, phases.skip)),
             route("/start", "POST", command(Start, phases.start)),
+            route("/acknowledge", "POST", command(Acknowledge, watch.acknowledge)),
             route("/stop", "POST", command(Stop, conductor.stop)),
         ]
     )

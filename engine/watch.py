@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
@@ -78,8 +80,17 @@ class Watch:
         message = "Acknowledged. It stays until its cause is gone."
         return Receipt(accepted=True, durable=True, effective=True, message=message)
 
-    async def keep(self) -> None:
-        """Look now and then although nobody asks: a trend is seen only by who has looked before."""
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """While the block goes on, look now and then although nobody asks: a trend is seen by who looked before."""
+        task = asyncio.create_task(self._keep(), name="watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep(self) -> None:
         while True:
             await self._clock.sleep(_UNWATCHED)
             if self._clock.monotonic() - self._looked < _UNWATCHED:
