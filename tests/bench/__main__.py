@@ -1,4 +1,4 @@
-"""`python -m tests.bench [http|engine|memory|resume] [--records N ...] [--latency MS ...] [--runs K] [--quick]`."""
+"""`python -m tests.bench [http|engine|memory|resume|attached] [--records N ...] [--latency MS ...] [--runs K] [--quick]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from tests.bench import alone, contest, profile
+from tests.bench import alone, attached, contest, profile
 from tests.bench.process import BenchError
 
 HTTP_RECORDS, LATENCIES = (20_000, 200_000), (0.0, 20.0)
@@ -32,6 +32,10 @@ def main() -> int:
             lambda: asked.runs * (_resume(asked) / _ALONE + 3),
             lambda: alone.show_resume(_resume(asked), asked.runs),
         ),
+        "attached": (
+            lambda: 2 * asked.runs * (max(_alone(asked)) / _ALONE + 3),
+            lambda: attached.show(max(_alone(asked)), asked.runs),
+        ),
     }
     chosen = parts if asked.part == "all" else {asked.part: parts[asked.part]}
     minutes = sum(estimate() for estimate, _ in chosen.values()) / 60
@@ -48,8 +52,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="The figures, measured side by side.")
-    parser.add_argument("part", nargs="?", default="all", choices=["all", "http", "engine", "memory", "resume"])
-    parser.add_argument("--records", type=int, nargs="+", help="sizes (resume takes the largest)")
+    parts = ["all", "http", "engine", "memory", "resume", "attached"]
+    parser.add_argument("part", nargs="?", default="all", choices=parts)
+    parser.add_argument("--records", type=int, nargs="+", help="sizes (resume and attached take the largest)")
     parser.add_argument(
         "--latency", type=float, nargs="+", default=list(LATENCIES), help="ms added to each call (http)"
     )
