@@ -72,13 +72,13 @@ class Comments:
         for issue in sorted({doubt.parent for doubt in doubts}):
             missing = {doubt.xid for doubt in doubts if doubt.parent == issue}
             for comment in await self.of(issue, properties=True):
-                xid = await self._sign(comment)
+                xid = await self.sign(comment)
                 if xid in missing:
                     missing.discard(xid)
                     found[xid] = Written(xid, f"{issue}/{comment['id']}")
         return found
 
-    async def _sign(self, comment: Fields) -> str:
+    async def sign(self, comment: Fields) -> str:
         """Our id on a comment; empty when it is not one of ours."""
         properties = comment.get("properties")
         if properties is not None:

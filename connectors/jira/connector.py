@@ -8,6 +8,8 @@ from datetime import datetime
 from connectors.jira import stamps
 from connectors.jira.attachments import Attachments
 from connectors.jira.canary import Measure
+from connectors.jira.canonical import Forms
+from connectors.jira.census import Roll
 from connectors.jira.changes import ChangeFeed
 from connectors.jira.check import Check
 from connectors.jira.children import Children
@@ -19,11 +21,15 @@ from connectors.jira.links import Links
 from connectors.jira.meta import Meta
 from connectors.jira.moves import Moves
 from connectors.jira.options import options_of
+from connectors.jira.others import Others
 from connectors.jira.people import People
+from connectors.jira.readback import Readback
 from connectors.jira.reading import Reading
+from connectors.jira.restoring import Restoring
 from connectors.jira.schema import Schema
 from connectors.jira.walk import Walk
 from connectors.kit.contract import (
+    Census,
     Changes,
     Connection,
     Content,
@@ -31,6 +37,7 @@ from connectors.kit.contract import (
     Doubt,
     Feed,
     FieldInfo,
+    Fields,
     Finding,
     Move,
     Outcome,
@@ -38,6 +45,8 @@ from connectors.kit.contract import (
     Ports,
     Record,
     Scope,
+    Standing,
+    Touch,
     Traits,
     Write,
     Written,
@@ -51,7 +60,7 @@ CHILD_BULK = 50
 
 
 class Jira:
-    """Source, Target and Canary. Each entity's work is in a file of its own; this one only leads there."""
+    """Source, Target, Canary, Readback and Undo. Each entity's work has a file of its own; this one leads there."""
 
     def __init__(self, connection: Connection, ports: Ports) -> None:
         self._options = options_of(connection)
@@ -67,6 +76,11 @@ class Jira:
         self._reading = Reading(client, meta)
         self._children = Children(client, self._comments)
         self._feed = ChangeFeed(client, meta, people, self.now)
+        self._forms = Forms(client)
+        self._readback = Readback(client, self._forms, self._comments, self._links)
+        self._roll = Roll(client, meta)
+        self._others = Others(client, people, self._comments)
+        self._restoring = Restoring(client, meta, people, self._forms, self._issues)
         self._traits = self._declare()
 
     def _declare(self) -> dict[str, Traits]:
@@ -218,3 +232,58 @@ class Jira:
         if not targets:
             return []
         return await (self._issues if entity == "issue" else self._hanging(entity)).delete(targets)
+
+    # ------------------------------------------------------------ reading back, and putting back
+
+    async def learn(self, entity: str) -> None:
+        self._only(entity, *ENTITIES)
+        if entity == "issue":
+            await self._forms.learn()
+
+    def canonical(self, entity: str, fields: Fields) -> Fields:
+        self._only(entity, *ENTITIES)
+        return self._readback.canonical(entity, fields)
+
+    async def stand(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Standing]:
+        self._only(entity, *ENTITIES)
+        if not targets:
+            return {}
+        read = {
+            "issue": self._readback.issues,
+            "comment": self._readback.comments,
+            "attachment": self._readback.attachments,
+            "link": self._readback.links,
+        }
+        return await read[entity](targets, fields)
+
+    async def hanging(self, entity: str, child: str, targets: Sequence[str]) -> list[Standing]:
+        self._only(entity, "issue")
+        self._only(child, *CHILDREN, "link")
+        if not targets:
+            return []
+        if child == "comment":
+            return await self._readback.comments_on(targets)
+        return await (self._readback.links_on if child == "link" else self._readback.attachments_on)(targets)
+
+    async def census(self, entity: str, rest: str, limit: int) -> Census:
+        self._only(entity, "issue")
+        return await self._roll.page(rest, limit)
+
+    async def tally(self, entity: str) -> int | None:
+        self._only(entity, "issue")
+        return await self._roll.tally()
+
+    async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
+        self._only(entity, "issue")
+        return await self._others.of(targets) if targets else {}
+
+    async def me(self) -> str:
+        return str((await self._people.me())["accountId"])
+
+    async def image(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Fields]:
+        self._only(entity, "issue")
+        return await self._restoring.image(targets, fields) if targets else {}
+
+    async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        self._only(entity, "issue")
+        return await self._restoring.restore(writes) if writes else []

@@ -127,15 +127,15 @@ class Issues:
                 body = await self._edit(write, issue)
             except Misfit as misfit:
                 return Rejected(write.xid, misfit.cause, misfit.field)
-            return await self._put(write, body, quiet)
+            return await self.put(write, body, quiet)
 
         return await self._client.each(writes, lambda write: (write.target,), put)
 
     async def _edit(self, write: Write, issue: Fields) -> dict[str, Any]:
         fields = dict(write.fields)
-        if _differs(fields.pop("project", None), issue["fields"].get("project")):
+        if differs(fields.pop("project", None), issue["fields"].get("project")):
             raise Misfit("the record would have to move to another project", "project")
-        if not _differs(fields.get("issuetype"), issue["fields"].get("issuetype")):
+        if not differs(fields.get("issuetype"), issue["fields"].get("issuetype")):
             fields.pop("issuetype", None)
         screen = await self._meta.edit_screen(issue, fields)
         shaped = self._sign(screen.shape(fields), write.xid)
@@ -148,7 +148,7 @@ class Issues:
             body["update"] = {"labels": [{"add": label} for label in dict.fromkeys(labels)]}
         return body
 
-    async def _put(self, write: Write, body: dict[str, Any], params: dict[str, str] | None) -> Outcome:
+    async def put(self, write: Write, body: dict[str, Any], params: dict[str, str] | None) -> Outcome:
         path = f"/issue/{write.target}"
         for attempt in range(CONFLICTS):
             reply = await self._client.send("PUT", path, scope="issue.update", params=params, body=body)
@@ -177,7 +177,7 @@ def removed(target: str, reply: Reply) -> Outcome:
     return answers.rejected(target, reply.status, reply.body, {})
 
 
-def _differs(wanted: Any, there: Any) -> bool:
+def differs(wanted: Any, there: Any) -> bool:
     """Whether a value names another project or type than the one that is there; absent: no."""
     if wanted is None or not isinstance(there, dict):
         return False

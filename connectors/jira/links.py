@@ -21,9 +21,19 @@ CONFLICTS = 4
 class Links:
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._symmetric: set[str] | None = None
 
     async def types(self) -> list[Fields]:
         return list((await self._client.get("/issueLinkType", scope="link.types")).get("issueLinkTypes") or ())
+
+    async def symmetric(self) -> set[str]:
+        """Types (folded) whose two directions are one and the same."""
+        if self._symmetric is None:
+            kinds = await self.types()
+            self._symmetric = {
+                str(kind["name"]).casefold() for kind in kinds if kind.get("inward") == kind.get("outward")
+            }
+        return self._symmetric
 
     async def create(self, writes: Sequence[Write]) -> list[Outcome]:
         return await self._client.each(writes, _ends, self._post)
@@ -69,13 +79,13 @@ class Links:
 
     async def delete(self, targets: Sequence[str]) -> list[Outcome]:
         async def remove(target: str) -> Outcome:
-            start, kind, end = _parts(target)
+            start, kind, end = parts(target)
             id = await self._id(start, kind, end)
             if not id:
                 return Written(target, target, created=False)
             return removed(target, await self._client.send("DELETE", f"/issueLink/{id}", scope="link.delete"))
 
-        return await self._client.each(targets, lambda target: (_parts(target)[0], _parts(target)[2]), remove)
+        return await self._client.each(targets, lambda target: (parts(target)[0], parts(target)[2]), remove)
 
 
 def _ends(write: Write) -> tuple[str, str]:
@@ -86,7 +96,7 @@ def _named(issue: str) -> Fields:
     return {"id": issue} if issue.isdigit() else {"key": issue}
 
 
-def _parts(target: str) -> tuple[str, str, str]:
+def parts(target: str) -> tuple[str, str, str]:
     start, _, rest = target.partition("/")
     kind, _, end = rest.rpartition("/")
     if not start or not kind or not end:

@@ -33,6 +33,7 @@ class Reading:
     def __init__(self, client: Client, meta: Meta) -> None:
         self._client = client
         self._meta = meta
+        self.extra: Fields = {}  # what a search asks for beside fields
 
     async def count(self, scope: Scope) -> int:
         """What Jira calls an approximate count."""
@@ -118,6 +119,7 @@ class Reading:
             "jql": jql.conjunction([*clauses, *filters], "key ASC"),
             "maxResults": min(limit, LARGEST),
             "fields": list(fields),
+            **self.extra,
         }
         if token:
             body["nextPageToken"] = token

@@ -11,6 +11,7 @@ import httpx
 from connectors import jira
 from connectors.kit.contract import Connection, Connector, Fields, Write
 from connectors.rehearsal.jira import TOKEN, USER, JiraDouble
+from connectors.rehearsal.jira.site import Options
 from connectors.rehearsal.people import people
 from tests.conformance.payload import SECRET, pieces, xid
 from tests.conformance.rehearsed import Ahead, Rehearsed
@@ -18,6 +19,34 @@ from tests.conformance.rehearsed import Ahead, Rehearsed
 _numbers = itertools.count()
 _RECORDS = 40
 _LAG = 0.5  # seconds the index is late
+
+
+def _text(text: str, *marks: str) -> dict[str, Any]:
+    return {"type": "text", "text": text} | ({"marks": [{"type": mark} for mark in marks]} if marks else {})
+
+
+def _paragraph(*content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "paragraph", "content": list(content)}
+
+
+DOCUMENT = {
+    "type": "doc",
+    "version": 1,
+    "content": [
+        _paragraph(
+            _text("a"), _text("b"), _text(" and a text that is long enough to be cut in two somewhere", "strong")
+        ),
+        {"type": "paragraph"},
+        {"type": "heading", "attrs": {"level": 2}, "content": [_text("x", "strong", "em")]},
+        {"type": "orderedList", "content": [{"type": "listItem", "content": [_paragraph(_text("one"))]}]},
+        {"type": "codeBlock", "attrs": {"language": "sql"}, "content": [_text("select 1\nfrom x")]},
+        {"type": "panel", "attrs": {"panelType": "info"}, "content": [_paragraph(_text("y"), {"type": "hardBreak"})]},
+        {
+            "type": "table",
+            "content": [{"type": "tableRow", "content": [{"type": "tableCell", "content": [_paragraph(_text("z"))]}]}],
+        },
+    ],
+}
 
 
 class JiraSubject(Rehearsed):
@@ -46,7 +75,7 @@ class JiraSubject(Rehearsed):
         users = [person for person in people(1, 20) if person.account and person.active][:3]
         self.people: Mapping[str, str] = {person.account: person.email for person in users}
         self.accounts: Mapping[str, str] = {person.email.lower(): person.account for person in users}
-        self.double = JiraDouble(people=users, lag=_LAG, time=clock)
+        self.double = JiraDouble(people=users, lag=_LAG, time=clock, options=Options(rewrites=True))
         self.uploads: dict[str, str] = {}  # xid -> name of the file
 
     async def begin(self) -> None:
@@ -140,6 +169,48 @@ class JiraSubject(Rehearsed):
             return sum(one["filename"] == self.uploads[xid] for issue in issues for one in issue["attachments"])
         held = issues if entity == "issue" else [one for issue in issues for one in issue["comments"]]
         return sum(one["properties"].get("cutover", {}).get("x") == xid for one in held)
+
+    def kinds(self) -> list[Write]:
+        fields = {
+            "project": "DESK",
+            "issuetype": "incident",
+            "summary": f"  {SECRET} e\u0301tude ",
+            "description": DOCUMENT,
+            "environment": "line one\r\nline two\n\nparagraph",
+            "labels": ["b", "a", "b"],
+            "priority": "high",
+            "assignee": next(iter(self.people)),
+            "duedate": "2026-01-31 10:00:00",
+            "Source number": "INC1",
+            "customfield_10052": "1.50",
+            "customfield_10053": "Minor",
+            "customfield_10054": "2026-01-31T10:00:00.123456+02:00",
+            "customfield_10055": "",
+            "customfield_10056": {"accountId": next(iter(self.people))},
+            "customfield_10057": ["Web", "Phone"],
+            "customfield_10058": None,
+            "customfield_10059": "https://example.com/1",
+        }
+        bare = {"project": "INFRA", "issuetype": "Task", "summary": SECRET, "customfield_10051": "", "labels": []}
+        return [Write(xid(200), fields), Write(xid(201), bare)]
+
+    def restorable(self, write: Write) -> Fields:
+        return {name: value for name, value in write.fields.items() if name not in ("project", "issuetype")}
+
+    def emptied(self, write: Write) -> Fields:
+        return {name: None for name in self.restorable(write) if name not in ("summary", "priority")}
+
+    async def touch(self, target: str) -> str:
+        fields = {"summary": f"by hand {next(_numbers)}"}
+        return await self._by_hand({"op": "edit", "issue": target, "fields": fields})
+
+    async def touch_child(self, target: str) -> str:
+        return await self._by_hand({"op": "comment", "issue": target, "body": SECRET})
+
+    async def _by_hand(self, doc: dict[str, Any]) -> str:
+        account, email = next(iter(self.people.items()))
+        await self.script({**doc, "user": email})
+        return account
 
     async def lose_answer(self) -> None:
         self.fault("POST /rest/api/3/issue", "drop_after")

@@ -85,18 +85,8 @@ async def edit_comment(call: Call) -> Result:
     call.count_write(issue)
     doc = await call.doc()
     editor = call.site.editor
-    held = Comment(
-        held.id,
-        held.issue,
-        held.author,
-        editor.body(doc.get("body"), call.version),
-        held.created,
-        editor.millis(),
-        _visibility(doc) or held.visibility,
-        {**(held.properties or {}), **(properties_of(doc.get("properties")) or {})} or None,
-    )
-    call.site.store.hang(held)
-    editor.touch(issue)
+    body, properties = editor.body(doc.get("body"), call.version), properties_of(doc.get("properties"))
+    held = editor.edit_comment(held, body, call.user, _visibility(doc), properties)
     return 200, call.render.comment(held, "properties" in call.listed("expand"))
 
 
@@ -104,8 +94,7 @@ async def delete_comment(call: Call) -> Result:
     issue, held = _comment(call)
     call.count_write(issue)
     call.require("DELETE_ALL_COMMENTS", "You do not have permission to delete this comment.")
-    call.site.store.unhang(held)
-    call.site.editor.touch(issue)
+    call.site.editor.delete_comment(held, call.user)
     return 204, None
 
 

@@ -54,11 +54,7 @@ async def attach(call: Call) -> Result:
         raise Problem(413, [f"At most {FILES} files can be attached at once."])
     issue = call.issue()  # as it is now: others went on while the files came in
     call.room("attachment", len(store.attachments_of.get(issue.id, ())) + len(files) - 1)
-    now, author = editor.millis(), call.user.account_id
-    made = [Attachment(store.next_id(), issue.id, author, name, mime, data, now) for name, mime, data in files]
-    for attachment in made:
-        store.hang(attachment)
-    editor.touch(issue)
+    made = editor.attach(issue, files, call.user)
     return 200, [call.render.attachment(attachment) for attachment in made]
 
 
@@ -86,8 +82,7 @@ async def delete(call: Call) -> Result:
     issue = call.site.store.issues[held.issue]
     call.count_write(issue)
     call.require("DELETE_ALL_ATTACHMENTS", "You do not have permission to delete this attachment.")
-    call.site.store.unhang(held)
-    call.site.editor.touch(issue)
+    call.site.editor.detach(held, call.user)
     return 204, None
 
 

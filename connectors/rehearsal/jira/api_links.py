@@ -42,9 +42,7 @@ async def add_link(call: Call) -> Result:
     if not there:
         for issue in (inward, outward):
             call.room("issuelink", len(store.links_of.get(issue.id, ())))
-        store.link(Link(store.next_id(), kind.id, inward.id, outward.id))
-        for issue in (inward, outward):
-            call.site.editor.touch(issue)
+        call.site.editor.link(Link(store.next_id(), kind.id, inward.id, outward.id), call.user)
     if body:
         call.site.editor.comment(store.issues[inward.id], body, call.user)
     return 201, None
@@ -74,9 +72,7 @@ async def delete_link(call: Call) -> Result:
     for end in (held.inward, held.outward):
         call.count_write(store.issues[end])
     call.require("LINK_ISSUES", "No Link Issue Permission for issue.")
-    store.unlink(held)
-    for end in (held.inward, held.outward):
-        call.site.editor.touch(store.issues[end])
+    call.site.editor.unlink(held, call.user)
     return 204, None
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from connectors.rehearsal.jira import workflow
-from connectors.rehearsal.jira.catalogue import RESOLUTIONS, User
-from connectors.rehearsal.jira.model import Issue, Properties
+from connectors.rehearsal.jira.catalogue import LINK_TYPES, RESOLUTIONS, User, by_name
+from connectors.rehearsal.jira.editor import property_value
+from connectors.rehearsal.jira.model import Issue, Link, Properties
 from connectors.rehearsal.jira.problem import Problem
 from connectors.rehearsal.jira.site import Site
 
@@ -67,8 +68,9 @@ def _properties(held: Properties | None) -> dict[str, Any]:
 def perform(site: Site, doc: dict[str, Any]) -> Any:
     """One write of a scripted user: {op, issue, user (an e-mail), ...}. Raises ValueError that says what is wrong.
 
-    create {fields} · edit {fields, update} · status {to} · comment {body} · delete · move {project} ·
-    secure {on} · archive {on} · expire_tokens
+    create {fields} · edit {fields, update} · status {to} · delete · move {project} · secure {on} · archive {on} ·
+    comment {body} · edit_comment {comment, body} · delete_comment {comment} · attach {name, content} ·
+    detach {attachment} · link {type, to} · property {key, value} · expire_tokens
     """
     try:
         return _perform(site, doc)
@@ -96,8 +98,11 @@ def _perform(site: Site, doc: dict[str, Any]) -> Any:
             found = editor.edit(found, {"fields": doc.get("fields"), "update": doc.get("update")}, user, VERSION)
         case "status":
             found = _bring(site, found, str(doc["to"]), user)
-        case "comment":
-            found = editor.comment(found, editor.body(doc["body"], VERSION), user)
+        case "comment" | "edit_comment" | "delete_comment" | "attach" | "detach" | "link":
+            found = _hang(site, found, user, doc)
+        case "property":
+            after = {**(found.properties or {}), doc["key"]: property_value(doc["key"], doc["value"])}
+            found = editor.set_properties(found, after)
         case "delete":
             editor.delete(found, True)
         case "move":
@@ -112,8 +117,36 @@ def _perform(site: Site, doc: dict[str, Any]) -> Any:
             found = replace(found, archived=bool(doc.get("on", True)))
             store.put(found, editor.millis() / 1000)
         case _:
-            raise ValueError("op is one of create, edit, status, comment, delete, move, secure, archive, expire_tokens")
+            raise ValueError(f"op is one of {', '.join(_OPERATIONS)}")
     return {"id": str(found.id), "key": found.key}
+
+
+_OPERATIONS = (
+    *("create", "edit", "status", "delete", "move", "secure", "archive", "comment", "edit_comment", "delete_comment"),
+    *("attach", "detach", "link", "property", "expire_tokens"),
+)
+
+
+def _hang(site: Site, issue: Issue, user: User, doc: dict[str, Any]) -> Issue:
+    """What hangs on the issue comes, changes or goes."""
+    editor, store = site.editor, site.store
+    match doc["op"]:
+        case "comment":
+            editor.comment(issue, editor.body(doc["body"], VERSION), user)
+        case "edit_comment":
+            editor.edit_comment(store.comments[int(doc["comment"])], editor.body(doc["body"], VERSION), user, None, None)
+        case "delete_comment":
+            editor.delete_comment(store.comments[int(doc["comment"])], user)
+        case "attach":
+            editor.attach(issue, [(doc["name"], "text/plain", str(doc.get("content", "")).encode())], user)
+        case "detach":
+            editor.detach(store.attachments[int(doc["attachment"])], user)
+        case "link":
+            kind, other = by_name(LINK_TYPES, str(doc["type"])), store.find(str(doc["to"]))
+            if kind is None or other is None:
+                raise ValueError("no such link type, or no such issue to link to")
+            editor.link(Link(store.next_id(), kind.id, issue.id, other.id), user)
+    return store.issues[issue.id]
 
 
 def _user(site: Site, doc: dict[str, Any]) -> User:

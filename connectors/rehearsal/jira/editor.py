@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from connectors.rehearsal.jira import workflow
 from connectors.rehearsal.jira.catalogue import DEFAULT_PRIORITY, TYPE_NAMES, TYPES, IssueType, Project, User
 from connectors.rehearsal.jira.fields import FIELDS, INVALID_INPUT, FieldError, Keep, fields_of, keeper, rich, rich_text
-from connectors.rehearsal.jira.history import field_items, status_item
-from connectors.rehearsal.jira.model import Change, Comment, Issue, Properties, changed
+from connectors.rehearsal.jira.history import field_items, hung_item, status_item
+from connectors.rehearsal.jira.model import Attachment, Change, Comment, Issue, Link, Properties, changed
 from connectors.rehearsal.jira.packing import packed
 from connectors.rehearsal.jira.problem import Problem, bad, bad_field
 from connectors.rehearsal.jira.store import Store
@@ -303,6 +304,55 @@ class Editor:
         id_ = self.store.next_id()
         self.store.hang(Comment(id_, issue.id, user.account_id, body, now, now, visibility, properties))
         return self.touch(issue)
+
+    def edit_comment(
+        self, held: Comment, body: bytes, user: User, visibility: dict[str, Any] | None, properties: Properties | None
+    ) -> Comment:
+        after = replace(
+            held,
+            body=body,
+            updated=self.millis(),
+            visibility=visibility or held.visibility,
+            properties={**(held.properties or {}), **(properties or {})} or None,
+            editor=user.account_id,
+        )
+        self.store.hang(after)
+        self.touch(self.store.issues[held.issue])
+        return after
+
+    def delete_comment(self, held: Comment, user: User) -> None:
+        """The change log tells that a comment went; that one came it does not tell."""
+        self.store.unhang(held)
+        self._log(held.issue, user, hung_item("Comment", "a comment", before=str(held.id)))
+
+    def attach(self, issue: Issue, files: Iterable[tuple[str, str, bytes]], user: User) -> list[Attachment]:
+        """Hang files (name, type, bytes) on an issue."""
+        now = self.millis()
+        made = [Attachment(self.store.next_id(), issue.id, user.account_id, *one, now) for one in files]
+        for one in made:
+            self.store.hang(one)
+        self._log(issue.id, user, *(hung_item("Attachment", one.filename, after=str(one.id)) for one in made))
+        return made
+
+    def detach(self, held: Attachment, user: User) -> None:
+        self.store.unhang(held)
+        self._log(held.issue, user, hung_item("Attachment", held.filename, before=str(held.id)))
+
+    def link(self, link: Link, user: User) -> None:
+        self.store.link(link)
+        for near, far in ((link.inward, link.outward), (link.outward, link.inward)):
+            key = self.store.issues[far].key
+            self._log(near, user, hung_item("Link", f"This issue is linked to {key}", after=key))
+
+    def unlink(self, link: Link, user: User) -> None:
+        self.store.unlink(link)
+        for near, far in ((link.inward, link.outward), (link.outward, link.inward)):
+            key = self.store.issues[far].key
+            self._log(near, user, hung_item("Link", f"This issue is linked to {key}", before=key))
+
+    def _log(self, issue: int, user: User, *items: dict[str, Any]) -> None:
+        self.touch(self.store.issues[issue])
+        self.store.log(Change(self.store.next_id(), issue, user.account_id, self.millis(), list(items)))
 
     def touch(self, issue: Issue) -> Issue:
         """What hangs on the issue changed: it counts as updated."""

@@ -42,6 +42,22 @@ def status_item(before: str, before_name: str, after: str, after_name: str) -> d
     }
 
 
+def hung_item(name: str, said: str, *, before: str | None = None, after: str | None = None) -> dict[str, Any]:
+    """Something that hangs on the issue came (`after` is its id) or went (`before`); `said` is what people read."""
+    return {
+        "field": name,
+        "fieldtype": "jira",
+        "fieldId": _HUNG.get(name, ""),
+        "from": before,
+        "fromString": said if after is None else None,
+        "to": after,
+        "toString": None if after is None else said,
+    }
+
+
+_HUNG = {"Attachment": "attachment", "Link": "issuelinks", "Comment": "comment"}
+
+
 def _said(value: Any) -> str | None:
     if value is None:
         return None

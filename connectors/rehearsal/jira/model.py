@@ -69,6 +69,9 @@ class Issue:
         )
 
 
+_KEPT = ("id", "issue", "author", "created", "updated", "visibility", "editor")
+
+
 @dataclass(slots=True)
 class Comment:
     id: int
@@ -79,10 +82,11 @@ class Comment:
     updated: int
     visibility: dict[str, Any] | None = None
     properties: Properties | None = None
+    editor: str = ""  # who changed it last, when that was not its author
 
     def pack(self) -> dict[str, Any]:
         return {
-            **{name: getattr(self, name) for name in ("id", "issue", "author", "created", "updated", "visibility")},
+            **{name: getattr(self, name) for name in _KEPT},
             "body": orjson.Fragment(self.body),
             "properties": _pack_properties(self.properties),
         }

@@ -12,6 +12,7 @@ from connectors.rehearsal.jira import adf, workflow
 from connectors.rehearsal.jira.catalogue import LINK_TYPES, User
 from connectors.rehearsal.jira.fields import CUSTOM_IDS, FIELDS, Field, fields_of
 from connectors.rehearsal.jira.model import Attachment, Change, Comment, Issue, Link, Properties, RemoteLink, Worklog
+from connectors.rehearsal.jira.rewriting import rewritten
 from connectors.rehearsal.jira.shapes import Shapes
 from connectors.rehearsal.jira.stamps import stamp
 from connectors.rehearsal.jira.store import Store
@@ -31,15 +32,18 @@ class Wanted(NamedTuple):
 class Render:
     """`version` 2 shows documents as plain text."""
 
-    def __init__(self, shapes: Shapes, store: Store, reader: User, version: int) -> None:
+    def __init__(self, shapes: Shapes, store: Store, reader: User, version: int, *, rewrites: bool = False) -> None:
         self.shapes = shapes
         self.store = store
         self.zone = reader.zone
         self.version = version
+        self._rewrites = rewrites
         self._selections: dict[tuple[str, ...], list[str]] = {}
 
     def rich(self, body: bytes) -> Any:
-        return orjson.Fragment(body) if self.version == 3 else adf.to_text(orjson.loads(body))
+        if self.version != 3:
+            return adf.to_text(orjson.loads(body))
+        return rewritten(orjson.loads(body)) if self._rewrites else orjson.Fragment(body)
 
     def stamp(self, ms: int) -> str:
         return stamp(ms, self.zone)
@@ -173,7 +177,7 @@ class Render:
             "id": str(comment.id),
             "author": self.shapes.user_fragment(comment.author),
             "body": self.rich(comment.body),
-            "updateAuthor": self.shapes.user_fragment(comment.author),
+            "updateAuthor": self.shapes.user_fragment(comment.editor or comment.author),
             "created": self.stamp(comment.created),
             "updated": self.stamp(comment.updated),
             "jsdPublic": True,

@@ -34,6 +34,7 @@ class Options:
 
     page_cap: int = 100  # issues a search page gives at most when more than ids are asked for
     upload_limit: int = 1 << 30
+    rewrites: bool = False  # documents come back as the editor writes them down, not as they were sent
     caps: Mapping[str, int] = field(
         default_factory=lambda: {
             "comment": 5000,
@@ -136,7 +137,9 @@ class Call:
         key = (self.base, self.user.account_id)
         held = self.site.renders.get(key)
         if held is None:
-            held = self.site.renders[key] = Render(self.shapes, self.site.store, self.user, self.version)
+            held = self.site.renders[key] = Render(
+                self.shapes, self.site.store, self.user, self.version, rewrites=self.site.options.rewrites
+            )
         return held
 
     @property

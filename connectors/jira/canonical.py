@@ -1,0 +1,162 @@
+"""Values of Jira's fields in one form, from what we send and from what Jira shows.
+
+Choices are told by name (folded where Jira looks names up without regard to case), people by account, records by id.
+What is sent by another of its names (a choice by its id, a parent by its key) is told right once an issue has shown it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from connectors.jira import adf, stamps
+from connectors.jira.client import Client
+from connectors.jira.document import normal
+from connectors.jira.shape import NAMED, Screen, field_id, is_rich, shaper
+from connectors.kit.canonical import many, moment, number, text
+from connectors.kit.contract import Fields
+
+Form = Callable[[Any], Any]
+
+FRESH = 60.0  # seconds for which a field's absence is believed
+REMEMBERED = 100_000  # names of choices and records
+
+_OWN: dict[str, Fields] = {
+    "project": {"type": "project", "system": "project"},
+    "issuetype": {"type": "issuetype", "system": "issuetype"},
+    "parent": {"type": "issuelink", "system": "parent"},
+}
+
+
+class Forms:
+    """The fields of one site: ids by any name, and the form of each."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._ids: dict[str, str] = {}  # name or id: id
+        self._forms: dict[str, Form | None] = {}  # None: what such a field holds cannot be compared
+        self.schemas: dict[str, Fields] = {}
+        self._names: dict[tuple[str, str], str] = {}  # (kind, another name): the one it is told by
+        self._at = 0.0
+
+    @property
+    def learned(self) -> bool:
+        return bool(self.schemas)
+
+    async def learn(self, names: Sequence[str] = ()) -> None:
+        """Read the site's fields; again when one of `names` is not among them, and what we know is old enough."""
+        now = self._client.ports.clock.monotonic()
+        strange = any(self.id_of(name) not in self.schemas for name in names)
+        if self.learned and not (strange and now - self._at > FRESH):
+            return
+        self._at = now
+        metas = [meta | {"schema": _schema(meta)} for meta in await self._client.get("/field", scope="field")]
+        screen = Screen(metas, "site's")
+        schemas = {field_id(meta): meta["schema"] for meta in metas} | _OWN
+        self._ids = {name: slot.id for name, slot in screen.slots.items()} | {name: name for name in _OWN}
+        self._forms = {id: self._form(id, schema) for id, schema in schemas.items()}
+        self.schemas = schemas
+
+    def id_of(self, name: str) -> str:
+        """The id of a field by its id or its name; itself when no field is called so."""
+        return self._ids.get(name, name)
+
+    def value(self, name: str, value: Any) -> Any:
+        """The form of one field's value; None when it is empty or cannot be compared."""
+        form = self._forms.get(self.id_of(name))
+        if value is None or form is None:
+            return None
+        try:
+            return form(value)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            return None  # no value of this field: Jira refuses it, too
+
+    # ------------------------------------------------------------ inside
+
+    def _form(self, id: str, schema: Mapping[str, Any]) -> Form | None:
+        kind = str(schema.get("type", ""))
+        if kind == "array":
+            one = self._single(id, str(schema.get("items")))
+            return None if one is None else lambda value: many(map(one, _listed(value)))
+        if kind == "string" and is_rich(schema):
+            return rich
+        return self._single(id, kind)
+
+    def _single(self, id: str, kind: str) -> Form | None:
+        shape = shaper({"type": kind})
+        forms: dict[str, Form] = {
+            "string": lambda value: text(str(shape(value))) or None,
+            "number": lambda value: number(float(shape(value))),
+            "date": lambda value: shape(value),
+            "datetime": lambda value: moment(stamps.parse(shape(value))),
+            "project": lambda value: _folded(self._named(kind, value, "key")),
+            "issuetype": lambda value: _folded(self._named(kind, value, "name")),
+            "issuelink": lambda value: self._record(value),
+            "user": _account,
+            "option": lambda value: self._named(id, value, "value"),
+            "option2": lambda value: self._named(id, value, "value"),
+            "option-with-child": lambda value: self._cascade(id, value),
+        }
+        forms |= {named: lambda value: _folded(self._named(kind, value, "name")) for named in NAMED}
+        return forms.get(kind)
+
+    def _named(self, kind: str, value: Any, label: str) -> str | None:
+        if not isinstance(value, Mapping):
+            # A bare text is an id for these two only.
+            known = self._names.get((kind, str(value))) if kind in ("project", "issuetype") else None
+            return known or str(value)
+        name, id = value.get(label), value.get("id")
+        if name is None:
+            return self._names.get((kind, str(id)))
+        # Ids are digits. A name of digits is its own.
+        if id is not None and str(id) != str(name):
+            self._remember(kind, str(id), str(name))
+        return str(name)
+
+    def _record(self, value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return self._names.get(("issue", str(value))) or str(value)
+        id, key = value.get("id"), value.get("key")
+        if id is None:
+            return self._names.get(("issue", str(key))) or str(key)
+        if key is not None:
+            self._remember("issue", str(key), str(id))
+        return str(id)
+
+    def _remember(self, kind: str, other: str, name: str) -> None:
+        self._names[kind, other] = name
+        if len(self._names) > REMEMBERED:
+            del self._names[next(iter(self._names))]
+
+    def _cascade(self, id: str, value: Any) -> Any:
+        upper, lower = value, None
+        if isinstance(value, list | tuple):
+            upper, lower = value[0], value[1] if len(value) > 1 else None
+        elif isinstance(value, Mapping):
+            lower = value.get("child")
+        first = self._named(id, upper, "value")
+        return [first] if lower is None else [first, self._named(id, lower, "value")]
+
+
+def _folded(name: str | None) -> str | None:
+    return None if name is None else name.casefold()
+
+
+def rich(value: Any) -> Any:
+    """A document, or a text that is sent as one."""
+    return normal(value if adf.is_document(value) else adf.plain(str(value)))
+
+
+def _account(value: Any) -> str | None:
+    if isinstance(value, Mapping):
+        value = value.get("accountId") or value.get("id")
+    return str(value) if value else None
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    values = value if isinstance(value, list | tuple | set | frozenset) else [value]
+    return [item for item in values if item is not None]
+
+
+def _schema(meta: Mapping[str, Any]) -> Fields:
+    return dict(_OWN.get(str(meta.get("id"))) or meta.get("schema") or {})
