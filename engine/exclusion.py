@@ -26,6 +26,10 @@ async def exclude(ledger: Ledger, command: Exclude, running: Sequence[str]) -> R
     fitting = [row for row in rows if row.bucket is Bucket.QUARANTINED]
     if not fitting:
         raise Refused(_nothing(rows))
+    if command.records is not None and command.records != len(fitting):
+        raise Refused(
+            f"Now it would be {_records(len(fitting))}, not {command.records:,}: nothing was done. Look again."
+        )
     in_work = sorted({row.wave for row in fitting}.intersection(running))
     if in_work:
         raise Refused(

@@ -169,6 +169,7 @@ class Phases:
             gate=step.gate or "",
             facts=_facts_then(mark) if mark and mark.facts else verdict.facts if verdict else [],
             verb=step.do.verb if step.do else "",
+            about=step.about,
         )
 
     async def _verdicts(self, runbook: Runbook, status: Status | None = None) -> dict[str, Verdict]:

@@ -72,6 +72,7 @@ class Exclude(Message):
     wave: str = ""
     cause: str = ""
     keys: list[str] = Field(default_factory=list)
+    records: int | None = None  # as many as were shown before: refused, when it would be another number by now
     reason: str
     by: str
 

@@ -28,6 +28,7 @@ class StepStatus(Message):
     gate: str  # the sentence of a gate
     facts: list[Fact]
     verb: str  # what an automatic step does: "run --wave pilot"
+    about: str = ""  # how it is done
 
 
 class PhaseStatus(Message):

@@ -101,6 +101,7 @@ def test_a_running_wave_keeps_its_records_and_another_wave_may_lose_its_own(tmp_
 @pytest.mark.parametrize(
     ("command", "words"),
     [
+        (Exclude(cause=CAUSE, records=2, reason="test data", by="ana"), "Now it would be 3 records, not 2"),
         (Exclude(cause=CAUSE, reason="  ", by="ana"), "Say why"),
         (Exclude(reason="test data", by="ana"), "Say which"),
         (Exclude(keys=["I0050"], reason="test data", by="ana"), "No quarantined record fits"),
