@@ -25,10 +25,12 @@ from engine.errors import EngineError, Occupied
 from engine.facts import Facts
 from engine.ledger import Ledger
 from engine.live import Broadcast, Pictures
+from engine.manifest import Seal
 from engine.pacing import Pacing
 from engine.phases import Phases
 from engine.premises import Premises
 from engine.shelf import Shelf
+from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
 from engine.systems import Systems
 from engine.telemetry import Telemetry
@@ -77,7 +79,8 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             pictures = Pictures(snapshots, telemetry, windows, alerts=watch.alerts, runbook=phases.status)
             live = Broadcast(pictures.take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
-            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases)
+            signoffs = SignOffs(conductor, ledger, lambda: Seal(premises.signing_key(clock)), clock)
+            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases, signoffs)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from difflib import get_close_matches
 
 from engine.assembly import Assembly, PlannedWave
@@ -73,6 +74,15 @@ class Conductor:
         if self._task is not None:
             await asyncio.wait({self._task})
 
+    @asynccontextmanager
+    async def at_rest(self, wave: str) -> AsyncIterator[PlannedWave]:
+        """This wave, while no run has it and none begins: for what must find it unchanged. Raises Refused."""
+        async with self._one_at_a_time:
+            planned = self.wave(wave)
+            if self._stopping or (self.busy and wave in self.running):
+                self._refuse_when_busy()
+            yield planned
+
     async def take_up_holds(self) -> None:
         """Holds of engines before this one stand until a person lifts them."""
         for hold in await self._ledger.holds():
@@ -88,7 +98,7 @@ class Conductor:
         await self._assemble_anew()
         states = await self._ledger.waves()
         for name in command.waves:
-            self._wave(name)
+            self.wave(name)
         names = [
             name
             for name in self.assembly.waves
@@ -108,7 +118,7 @@ class Conductor:
 
     async def pause(self, command: Pause) -> Receipt:
         if command.wave:
-            self._wave(command.wave)
+            self.wave(command.wave)
         hold = Hold(command.wave, command.reason, command.by, self._clock.now().isoformat(timespec="milliseconds"))
         await self.brake(hold)
         effective = await self._rest(command.wave, _REST if command.wait else 0.0)
@@ -123,7 +133,7 @@ class Conductor:
 
     async def resume(self, command: Resume) -> Receipt:
         if command.wave:
-            self._wave(command.wave)
+            self.wave(command.wave)
         holds = await self._ledger.holds()
         # Without a wave, every hand is taken off the brake: that is what a person means who types `resume`.
         lifted = [hold for hold in holds if not command.wave or hold.wave == command.wave]
@@ -142,7 +152,7 @@ class Conductor:
     async def _retry(self, command: Retry) -> Receipt:
         await self._assemble_anew()
         if command.wave:
-            self._wave(command.wave)
+            self.wave(command.wave)
         rows = await self._ledger.aside(wave=command.wave, cause=command.cause, keys=command.keys, limit=1_000_000)
         # What a person has excluded comes back only when it is asked for by name.
         wanted = {Bucket.QUARANTINED, Bucket.EXCLUDED} if command.cause or command.keys else {Bucket.QUARANTINED}
@@ -175,7 +185,7 @@ class Conductor:
     async def exclude(self, command: Exclude) -> Receipt:
         async with self._one_at_a_time:
             if command.wave:
-                self._wave(command.wave)
+                self.wave(command.wave)
             return await exclude(self._ledger, command, self.running)
 
     async def resolve(self, command: Resolve) -> Receipt:
@@ -317,7 +327,7 @@ class Conductor:
 
     # ------------------------------------------------------------ refusals
 
-    def _wave(self, name: str) -> PlannedWave:
+    def wave(self, name: str) -> PlannedWave:
         if name not in self.assembly.waves:
             near = get_close_matches(name, self.assembly.waves, 1, 0.4)
             hint = f"Did you mean {near[0]}?" if near else f"Waves: {', '.join(self.assembly.waves)}."

@@ -27,6 +27,7 @@ from engine.errors import EngineError
 from engine.ledger import Ledger
 from engine.live import Broadcast
 from engine.phases import Phases
+from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
 from engine.trouble import describe
 from engine.watch import Watch
@@ -41,6 +42,7 @@ from engine.wire import (
     Resume,
     Retry,
     Run,
+    Sign,
     Skip,
     Start,
     Stop,
@@ -102,6 +104,7 @@ def door(
     closeups: CloseUps,
     watch: Watch,
     phases: Phases,
+    signoffs: SignOffs,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -121,6 +124,9 @@ def door(
 
     async def runbook(_: Request) -> BaseModel:
         return await phases.required()
+
+    async def sign_off(request: Request) -> BaseModel:
+        return await signoffs.preview(request.query_params.get("wave", ""))
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -171,6 +177,8 @@ def door(
             route("/live", "GET", live),
             route("/wave", "GET", wave),
             route("/runbook", "GET", runbook),
+            route("/sign", "GET", sign_off),
+            route("/sign", "POST", command(Sign, signoffs.sign)),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),

@@ -72,7 +72,14 @@ class Premises:
 
     def secret(self, clock: Clock) -> bytes:
         """The key of the fingerprints: made once, beside the ledger, never in it."""
-        path = self.folder / "fingerprint.key"
+        return self._made_once("fingerprint.key", clock)
+
+    def signing_key(self, clock: Clock) -> bytes:
+        """The private key of the manifests (Ed25519, 32 bytes): made once, when the first one is signed."""
+        return self._made_once("signing.key", clock)
+
+    def _made_once(self, name: str, clock: Clock) -> bytes:
+        path = self.folder / name
         with contextlib.suppress(FileNotFoundError):
             return path.read_bytes()
         secret = clock.secret(32)

@@ -24,12 +24,15 @@ from engine.wire.commands import (
     Resume,
     Retry,
     Run,
+    Sign,
     Skip,
     Start,
     Stop,
     Tick,
+    Validate,
 )
 from engine.wire.live import Alert, Chart, ChunkMap, Drift, ErrorGroup, Latency, Live, WaveDetail
+from engine.wire.proof import RuleResult, SignedCause, SignedEntity, SignOff, Validation
 from engine.wire.reports import (
     AsideGroup,
     AsideRecord,
@@ -87,8 +90,13 @@ __all__ = [
     "Resolve",
     "Resume",
     "Retry",
+    "RuleResult",
     "Run",
     "RunbookStatus",
+    "Sign",
+    "SignOff",
+    "SignedCause",
+    "SignedEntity",
     "Skip",
     "Start",
     "Status",
@@ -97,6 +105,8 @@ __all__ = [
     "Tick",
     "TracedField",
     "Trial",
+    "Validate",
+    "Validation",
     "Waiting",
     "WaveDetail",
     "WaveStatus",

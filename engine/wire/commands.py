@@ -106,3 +106,19 @@ class Start(Message):
 
     step: str
     by: str
+
+
+class Validate(Message):
+    """Ask the rules of the playbook about a wave, or (none named) about every wave that has begun."""
+
+    wave: str = ""
+    by: str
+
+
+class Sign(Message):
+    """Sign a wave off. `despite`: why, although a gate fails or drift stands."""
+
+    wave: str
+    note: str = ""
+    despite: str = ""
+    by: str
