@@ -14,7 +14,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from cockpit import codes, terminal
+from cockpit import codes, runbook_verbs, terminal
 from cockpit import demo as demonstration
 from cockpit import format as words
 from cockpit.attach import asked, attach
@@ -406,6 +406,9 @@ def _telling(work: Callable[[], None]) -> int:
         terminal.complain(_shorter(str(error)))
         return codes.NO_ENGINE
     return codes.DONE
+
+
+app.add_typer(runbook_verbs.verbs(_checked, _engine, _who), name="runbook")
 
 
 def main() -> None:

@@ -231,6 +231,8 @@ class _Reader:
 
     def _boolean(self, value: _Value) -> _Value:
         if value.kind != "boolean":
+            if self._next.text in _INSTEAD:
+                self._unexpected("a comparison")
             raise GateError(f"expected a comparison, such as quarantined <= 5, found {_called(value)} alone")
         return value
 
