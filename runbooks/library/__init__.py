@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from runbooks.errors import InitError, did_you_mean
-from runbooks.schema import KINDS, schema
 
 LIBRARY = Path(__file__).parent
 RUNBOOKS = LIBRARY / "runbooks"
@@ -49,6 +48,8 @@ def init(name: str, folder: Path, runbook: str = "standard") -> list[Path]:
 
 
 def _files(name: str) -> dict[Path, bytes]:
+    from runbooks.schema import KINDS, schema  # the models: a list of names does not wait for them
+
     top = LIBRARY / name
     files = {each.relative_to(top): each.read_bytes() for each in sorted(top.rglob("*")) if each.is_file()}
     for kind in KINDS:
