@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from cockpit.tones import ALARM, DIM, HEAD, toned
 from cockpit.widgets.lines import Lines
+from cockpit.widgets.page import Page
+
+_FRAME = 2 + 1 + 2  # lines of a dialog that are no preview: its border, its input, what it says below
+_INSIDE = 72  # columns of a dialog on a terminal that is wide enough
 
 
 class Question(ModalScreen[str | None]):
-    """Asks for one line. Enter gives it, Esc gives None."""
+    """Asks for one line. Enter gives it, Esc gives None; up and down move the preview where it is long."""
 
-    BINDINGS = [("escape", "give_up", "Leave")]  # noqa: RUF012 - as Textual has it
+    BINDINGS = [  # noqa: RUF012 - as Textual has it
+        Binding("escape", "give_up", show=False),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
 
     def __init__(self, title: str, lines: Sequence[Text] = (), *, wanted: str = "", needed: bool = True) -> None:
         """`wanted`: only exactly this is taken; `needed`: an empty line is not."""
@@ -29,16 +39,17 @@ class Question(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Lines(id="preview")
+            yield Page(id="preview")
             yield Input(id="answer", select_on_focus=False)
             yield Lines(id="complaint")
 
     def on_mount(self) -> None:
-        preview = self.query_one("#preview", Lines)
-        preview.styles.height = len(self._lines) + 2
-        preview.show([toned((self._title, HEAD)), toned(""), *self._lines])
         self.query_one("#answer", Input).focus()
         self._say("")
+        self._lay()
+
+    def on_resize(self) -> None:
+        self._lay()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -54,7 +65,33 @@ class Question(ModalScreen[str | None]):
     def action_give_up(self) -> None:
         self.dismiss(None)
 
+    def action_move(self, by: int) -> None:
+        self.query_one("#preview", Page).move(by)
+
+    def _lay(self) -> None:
+        """All of the preview is seen, folded and moved if need be: nobody agrees to what was cut off."""
+        width = max(10, min(_INSIDE, self.size.width - 4))
+        folded = [
+            piece for line in (toned((self._title, HEAD)), toned(""), *self._lines) for piece in _fold(line, width)
+        ]
+        preview = self.query_one("#preview", Page)
+        preview.styles.height = max(1, min(len(folded), self.size.height - _FRAME))
+        preview.fill(folded)
+
     def _say(self, complaint: str) -> None:
         wanted = f"Type {self._wanted} and Enter to do it" if self._wanted else "Enter to do it"
         hint = toned((f"{wanted}; Esc leaves everything as it is.", DIM))
         self.query_one("#complaint", Lines).show([toned((complaint, ALARM)), hint] if complaint else [hint])
+
+
+def _fold(line: Text, width: int) -> list[Text]:
+    """The line on as many lines as it needs, broken between words where that is possible."""
+    pieces = []
+    while cell_len(line.plain) > width:
+        cut = line.copy()
+        cut.truncate(width)
+        space = cut.plain.rstrip().rfind(" ")
+        at = space + 1 if space > width // 2 else max(1, len(cut.plain))
+        pieces.append(line[:at])
+        line = toned("  ") + line[at:]
+    return [*pieces, line]

@@ -17,7 +17,7 @@ async def follow(client: Client, store: Store, changed: Callable[[], None]) -> N
     while True:
         try:
             async for picture in client.pictures():
-                store.picture, store.line, store.since, store.words = picture, Line.LIVE, None, ""
+                store.picture, store.line, store.since, store.words, store.starting = picture, Line.LIVE, None, "", ""
                 changed()
             raise NoEngine("The engine has closed the line.")
         except NoEngine as error:

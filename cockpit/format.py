@@ -34,6 +34,13 @@ _WIDEST_STATE = 19
 _OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
+# Marks that stand on the letter before them: a heap of them covers the lines above and below.
+_HEAP = re.compile(
+    r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{2})"
+    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+
+
 def neutral(text: str) -> str:
     """Text that no terminal obeys: what it would obey is written out, as \\x1b or \\u202e."""
     return _OBEYED.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
@@ -78,8 +85,10 @@ def moment(iso: str) -> str:
 
 def shortened(text: str, width: int) -> str:
     """One line that takes at most `width` columns."""
-    text = neutral(" ".join(text[: width * 4].split())) + ("…" if len(text) > width * 4 else "")
-    return _cut(text, width)
+    if width <= 0:
+        return ""
+    text = neutral(" ".join(text[: width * 8].split())) + ("…" if len(text) > width * 8 else "")
+    return _cut(_HEAP.sub(r"\1", text), width)
 
 
 def _folded(text: str, width: int) -> list[str]:
@@ -116,8 +125,8 @@ def bar(buckets: Buckets, width: int) -> str:
     return "█" * full + "▒" * begun + "░" * (width - full - begun)
 
 
-def ledger_sum(buckets: Buckets) -> str:
-    """The closed ledger: what the source counts, and where each of these records is."""
+def ledger_sum(buckets: Buckets, always: frozenset[str] = frozenset({"synced", "in doubt", "quarantined"})) -> str:
+    """The closed ledger: what the source counts, and where each of these records is. `always`: told even when 0."""
     parts = [
         ("synced", buckets.synced),
         ("in flight", buckets.in_flight),
@@ -129,7 +138,6 @@ def ledger_sum(buckets: Buckets) -> str:
         ("moved by another wave", buckets.overlap),
         ("to do", buckets.to_do),
     ]
-    always = {"synced", "in doubt", "quarantined"}
     shown = " + ".join(f"{count(n)} {word}" for word, n in parts if n or word in always)
     return f"Σ {count(buckets.planned)} = {shown}"
 

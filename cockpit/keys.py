@@ -25,11 +25,13 @@ class Key:
     screens: tuple[str, ...] = ()  # where; empty: everywhere
     commands: bool = False  # it speaks to the engine
     stale: bool = False  # it works although the engine does not answer
+    always: bool = False  # it works in dialogs, too
 
     @property
     def shown(self) -> str:
         """As people read it."""
-        return _SHOWN.get(first := self.press.partition(",")[0], first)
+        first = self.press.partition(",")[0]
+        return _SHOWN.get(first, first.replace("ctrl+", "Ctrl-"))
 
 
 _SHOWN = {
@@ -41,6 +43,13 @@ _SHOWN = {
     "space": "Space",
     "down": "↓",
     "up": "↑",
+    "left": "←",
+    "right": "→",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "tab": "Tab",
 }
 _WAVES = (OVERVIEW, WAVE)
 
@@ -67,6 +76,7 @@ KEYS = (
     Key("f", "follow", "follow", "Follow the newest line, or stay.", (LOG,)),
     # looking around
     Key("enter", "open", "open", "Look closely at what is selected.", (OVERVIEW, QUARANTINE, PLAN)),
+    Key("u", "update_plan", "update", "Count again at the sources.", (PLAN,)),
     Key("c", "chart", "chart", "The next chart, and the other span of time.", (OVERVIEW,)),
     Key("1", "overview", "", "Overview: is it going well?"),
     Key("2", "wave", "", "One wave, closely."),
@@ -90,6 +100,8 @@ KEYS = (
     Key("e", "start_engine", "", "Start the engine again, when none answers.", stale=True),
     Key("escape", "leave", "", "Leave: a dialog, a filter, a screen.", stale=True),
     Key("q", "quit", "quit", "Leave the screen, then the cockpit. The engine runs on.", stale=True),
+    Key("ctrl+c", "hang_up", "", "Leave the cockpit at once. The engine runs on.", stale=True, always=True),
+    Key("ctrl+z", "suspend", "", "Put the cockpit aside; fg brings it back.", stale=True, always=True),
 )
 
 
@@ -99,7 +111,16 @@ def keys_of(screen: str) -> list[Key]:
 
 
 def bindings_of(screen: str) -> list[Binding]:
-    return [Binding(key.press, f"press('{key.verb}')", key.help, show=False) for key in keys_of(screen)]
+    return [_binding(key) for key in keys_of(screen) if not key.always]
+
+
+def bindings_of_app() -> list[Binding]:
+    """Of keys that work whatever is in front."""
+    return [_binding(key) for key in KEYS if key.always]
+
+
+def _binding(key: Key) -> Binding:
+    return Binding(key.press, f"press('{key.verb}')", key.help, show=False, priority=key.always)
 
 
 def key_of(verb: str) -> Key | None:

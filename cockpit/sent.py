@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.text import Text
 
 from cockpit.format import neutral
@@ -10,6 +12,8 @@ from engine.wire import Live, Receipt
 
 HELD = "held:"
 """The effect of a pause: `held:emea` (`held:` of all waves) is there when no call of it is on the way any more."""
+
+_SHOWN = 8.0  # seconds that the end of a command stays on the screen
 
 
 class Sent:
@@ -21,6 +25,7 @@ class Sent:
         self._receipt: Receipt | None = None
         self._refusal = ""
         self._effective = False
+        self._over = 0.0  # when nothing more was to come
 
     def begin(self, what: str, effect: str = "") -> None:
         self.__init__()  # type: ignore[misc]
@@ -29,21 +34,26 @@ class Sent:
     def answered(self, receipt: Receipt) -> None:
         self._receipt = receipt
         self._effective = receipt.effective
+        self._over = time.monotonic()
 
     def refuse(self, words: str) -> None:
         """The engine refuses it, or there is something to say that is no command."""
         self.__init__()  # type: ignore[misc]
         self._refusal = words
+        self._over = time.monotonic()
 
     def forget(self) -> None:
         self.__init__()  # type: ignore[misc]
 
     def compare(self, picture: Live) -> None:
-        """Does this picture show the effect?"""
+        """Does this picture show the effect? What is over leaves the screen after a while."""
         if self._receipt is None or self._effective or not self._effect.startswith(HELD):
+            if self._over and time.monotonic() - self._over > _SHOWN:
+                self.forget()
             return
         wave = self._effect.removeprefix(HELD)
         self._effective = any(hold.wave == wave and hold.effective for hold in picture.status.holds)
+        self._over = time.monotonic()
 
     @property
     def line(self) -> Text | None:

@@ -24,6 +24,7 @@ class Store:
     line: Line = Line.CONNECTING
     since: datetime | None = None  # when the line was lost
     words: str = ""  # what is known of an engine that does not answer
+    starting: str = ""  # that one is being started; or why that did not succeed
 
     @property
     def fresh(self) -> bool:

@@ -1,21 +1,24 @@
 """Signs and colours of states. A state is never colour alone: a sign and a word say it too.
 
 Sixteen colours of the terminal's own palette, so that light and dark both work; blue-cyan, yellow and red-magenta stay
-apart for colour-blind eyes, which green and red do not.
+apart for colour-blind eyes, which green and red do not. What matters less is dim, not grey: some palettes have a grey
+that is their background.
 """
 
 from __future__ import annotations
 
 from rich.text import Text
 
+from cockpit.format import neutral
+
 GOOD, BUSY, WARN, ALARM, DIM, PLAIN, HEAD, CHOSEN = "good", "busy", "warn", "alarm", "dim", "plain", "head", "chosen"
 
 STYLES = {
     GOOD: "cyan",
-    BUSY: "bold blue",
+    BUSY: "bright_blue",
     WARN: "yellow",
     ALARM: "bold red",
-    DIM: "bright_black",
+    DIM: "dim",
     PLAIN: "",
     HEAD: "bold",
     CHOSEN: "reverse",
@@ -27,18 +30,19 @@ ASCII = str.maketrans(
         "✔": "+", "✘": "x", "▲": "!", "▶": ">", "⏸": "=", "◐": "~", "■": "#", "·": "-", "☐": "o", "⛔": "X",
         "→": ">", "←": "<", "↑": "^", "↓": "v", "Σ": "S", "…": "~", "–": "-", "≤": "<", "≥": ">", "×": "x",
         "█": "#", "▒": "=", "░": ".", "─": "-", "│": "|", "▏": "|", "●": "*", "○": "o",
+        "▓": "=", "┃": "|", "‹": "<", "›": ">", "━": "=", "▼": "v", "◆": "*",
     }
 )  # fmt: skip
 
 
 def toned(*parts: str | tuple[str, str]) -> Text:
-    """One line of text: plain strings, and (string, tone)."""
+    """One line of text: plain strings, and (string, tone). What a terminal would obey is written out."""
     text = Text(no_wrap=True, overflow="crop", end="")
     for part in parts:
         if isinstance(part, str):
-            text.append(part)
+            text.append(neutral(part))
         else:
-            text.append(part[0], STYLES[part[1]])
+            text.append(neutral(part[0]), STYLES[part[1]])
     return text
 
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from cockpit.screens.base import Station
 from cockpit.screens.overview import Overview
+from cockpit.screens.wave import Wave
 
-SCREENS: dict[str, type[Station]] = {screen.NAME: screen for screen in (Overview,)}
+SCREENS: dict[str, type[Station]] = {screen.NAME: screen for screen in (Overview, Wave)}

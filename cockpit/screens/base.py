@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.screen import Screen
 
 from cockpit import glance, keys
-from cockpit.format import clock, neutral, seconds, shortened
+from cockpit.panels import frame
 from cockpit.store import Line, Store
-from cockpit.tones import ALARM, DIM, HEAD, WARN, toned
+from cockpit.tones import DIM, toned
 from cockpit.widgets.lines import Lines
+from cockpit.widgets.page import Page
 from cockpit.widgets.table import Table
 from engine.wire import Live
 
 if TYPE_CHECKING:
     from cockpit.app import Cockpit
 
-_ALERT_TONES = {"alarm": ALARM, "warning": WARN, "note": DIM}
+LEAST = (60, 14)
+"""Columns and lines that a screen needs to be read; on less, only the keys of `_ON_LESS` work."""
+
+_ON_LESS = frozenset({"pause", "resume", "leave", "quit", "start_engine", "hang_up", "suspend"})
 
 
 class Station(Screen[None]):
@@ -44,7 +49,10 @@ class Station(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Lines(id="head")
-        yield from self.body()
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Lines(id="small")
+        yield Lines(id="words")
         yield Lines(id="message")
         yield Lines(id="foot")
 
@@ -63,6 +71,11 @@ class Station(Screen[None]):
             return self.focused
         return next(iter(self.query(Table)), None)
 
+    @property
+    def small(self) -> bool:
+        """Whether the terminal is too small to show this screen."""
+        return self.size.width < LEAST[0] or self.size.height < LEAST[1]
+
     def on_mount(self) -> None:
         if (table := self.table) is not None:
             table.focus()
@@ -73,18 +86,26 @@ class Station(Screen[None]):
 
     def on_resize(self) -> None:
         self.update()
+        self.call_after_refresh(self.update)  # once more, when the panels have their sizes
 
     def update(self) -> None:
         """Show the store as it is now. Only the screen in front pays for it."""
         if not self.is_current and not self.is_active:
             return
-        store = self.store
+        store, width = self.store, self.size.width
         self.set_class(store.picture is not None and store.line is not Line.LIVE, "stale")
-        self.query_one("#head", Lines).show([self._head()])
-        if store.picture is not None:
+        self.set_class(self.small, "small")
+        self.query_one("#head", Lines).show([frame.head(store, self.TITLE_WORD, self.cockpit.who, width)])
+        if self.small:
+            self.query_one("#small", Lines).show(frame.on_less(store, self.cockpit.wave, width, LEAST))
+        elif store.picture is not None:
             self.paint(store.picture)
+        words = self.query_one("#words", Lines)
+        last = frame.last_words(store, width) if not self.small else []
+        words.styles.height = len(last)
+        words.show(last)
         self.query_one("#message", Lines).show([self._message()])
-        self.query_one("#foot", Lines).show([self._foot()])
+        self.query_one("#foot", Lines).show([frame.foot(self.NAME, width)])
 
     # ------------------------------------------------------------ keys
 
@@ -94,6 +115,8 @@ class Station(Screen[None]):
         if key is None or (not self.store.fresh and not key.stale):
             self.update()  # the message line says since when
             return
+        if self.small and verb not in _ON_LESS:
+            return  # it could not show what it does
         if not key.commands:
             self.cockpit.sent.forget()
         getattr(self, f"act_{verb}")()
@@ -130,10 +153,10 @@ class Station(Screen[None]):
         """Nothing lies there unless a screen says so."""
 
     def act_page_down(self) -> None:
-        self._move(self.table.page if self.table else 0)
+        self._move(self._mover.page if self._mover else 0)
 
     def act_page_up(self) -> None:
-        self._move(-self.table.page if self.table else 0)
+        self._move(-self._mover.page if self._mover else 0)
 
     def act_top(self) -> None:
         self._move(-1_000_000)
@@ -161,8 +184,14 @@ class Station(Screen[None]):
         else:
             self.app.exit()
 
+    def act_hang_up(self) -> None:
+        self.cockpit.action_press("hang_up")
+
+    def act_suspend(self) -> None:
+        self.cockpit.action_press("suspend")
+
     def act_start_engine(self) -> None:
-        self.run_worker(self.cockpit.start_engine())
+        self.run_worker(self.cockpit.start_engine(), group="start")
 
     # ------------------------------------------------------------ inside
 
@@ -171,69 +200,32 @@ class Station(Screen[None]):
             self.action_press(verb)
 
     def _go(self, name: str) -> None:
-        if name != self.NAME:
+        if name != self.NAME and self.app.is_screen_installed(name):
             self.app.switch_screen(name)
 
-    def _move(self, by: int) -> None:
-        if (table := self.table) is not None:
-            table.move(by)
+    @property
+    def _mover(self) -> Table | Page | None:
+        return self.table or next(iter(self.query(Page)), None)
 
-    def _head(self) -> Text:
-        store, width = self.store, self.size.width
-        word = glance.of(store)
-        parts: list[str | tuple[str, str]] = [(" CUTOVER ", HEAD)]
-        if store.picture is None:
-            return toned(*parts, (f"{word.sign} {word.word}", word.tone))
-        picture = store.picture
-        status = picture.status
-        parts += [f"{neutral(status.migration)}  ", (f"{word.sign} {word.word}", word.tone)]
-        if (book := picture.runbook) is not None and width >= 100:
-            at = [phase.id for phase in book.phases]
-            if book.phase in at:
-                phase = book.phases[at.index(book.phase)]
-                parts.append(f"  phase {at.index(book.phase) + 1}/{len(at)} {neutral(phase.title)}")
-        parts.append(f"  {clock(status.at)}")
-        if picture.window_ends:
-            margin = picture.window_margin
-            tail = "" if margin is None else f" ({'+' if margin >= 0 else '-'}{seconds(abs(margin))})"
-            late = margin is not None and margin < 0
-            parts.append((f"  window ends {clock(picture.window_ends)[:5]}{tail}", ALARM if late else ""))
-        text = toned(*[(p[0], p[1] or "plain") if isinstance(p, tuple) else p for p in parts])
-        right = f"{self.TITLE_WORD}  {self.cockpit.who} "
-        if text.cell_len + len(right) + 2 <= width:
-            text.append(" " * (width - text.cell_len - len(right)) + right)
-        return text
+    def _move(self, by: int) -> None:
+        if (mover := self._mover) is not None:
+            mover.move(by)
 
     def _message(self) -> Text:
         store, width = self.store, self.size.width
         if store.line is Line.LOST or store.line is Line.DEAD:
-            since = f" since {clock(store.since.isoformat())}" if store.since else ""
-            last = store.words.strip().splitlines()[-1] if store.words.strip() else ""
-            if store.line is Line.DEAD:
-                return toned((f" ■ No engine{since}. Press e to start it again. ", ALARM), shortened(last, width))
-            return toned((f" ■ No word from the engine{since}: what you see is old. ", ALARM), shortened(last, width))
+            return frame.no_word(store, width)
         if (sent := self.cockpit.sent.line) is not None:
-            return toned(" ") + sent
+            line = toned(" ") + sent
+            line.truncate(max(0, width), overflow="ellipsis")
+            return line
         if store.picture is None:
             return toned((" Asking the engine …", DIM))
-        alert = glance.foremost(store.picture)
+        return self.notice(store.picture)
+
+    def notice(self, picture: Live) -> Text:
+        """What the message line says while nothing else is to be said: the alert that calls a person."""
+        alert = glance.foremost(picture)
         if alert is None:
             return toned("")
-        helps = keys.key_of(alert.verb)
-        press = f" Press {helps.shown}." if helps is not None else ""
-        more = sum(1 for each in store.picture.alerts if not each.acknowledged_by) - 1
-        rest = f" ({more} more)" if more else ""
-        room = max(10, width - len(press) - len(rest) - 4)
-        tone = _ALERT_TONES.get(alert.level, WARN)
-        return toned((f" ▲ {shortened(alert.sentence, room)}", tone), (f"{press}{rest}", tone))
-
-    def _foot(self) -> Text:
-        text = toned("")
-        for key in keys.keys_of(self.NAME):
-            if not key.word or (key.verb == self.NAME):
-                continue
-            part = toned(" ", (key.shown, HEAD), f" {key.word} ")
-            if text.cell_len + part.cell_len > self.size.width:
-                break
-            text.append_text(part)
-        return text
+        return frame.need_line(glance.of_alert(alert), glance.more_alerts(picture), self.size.width)

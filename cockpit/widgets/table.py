@@ -98,8 +98,9 @@ class Table(Lines, can_focus=True):
         self.show(lines)
 
     def _under_cursor(self, line: Text) -> Text:
-        """Marked by a sign and by reversed colours, over the whole width."""
-        marked = line.copy()
-        marked.pad_right(max(0, self.size.width - marked.cell_len))
-        marked.stylize(STYLES[CHOSEN])
+        """Reversed over the whole width, without the colours of its own: signs and words say the same."""
+        width = max(0, self.size.width)
+        marked = toned((line.plain, CHOSEN))
+        marked.truncate(width)
+        marked.append(" " * (width - marked.cell_len), STYLES[CHOSEN])
         return marked
