@@ -9,12 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.kit.contract import (
+    Census,
     Changes,
     Connection,
     Content,
     Creates,
     Doubt,
     FieldInfo,
+    Fields,
     Finding,
     Move,
     Outcome,
@@ -22,6 +24,8 @@ from connectors.kit.contract import (
     Ports,
     Record,
     Scope,
+    Standing,
+    Touch,
     Traits,
     Write,
     Written,
@@ -37,7 +41,9 @@ from connectors.servicenow.dictionary import Dictionary
 from connectors.servicenow.feed import Feed
 from connectors.servicenow.instance import BULK, Instance
 from connectors.servicenow.notes import NOTES, Notes
+from connectors.servicenow.others import Others
 from connectors.servicenow.people import People
+from connectors.servicenow.readback import Readback
 from connectors.servicenow.reading import Reader
 from connectors.servicenow.writing import Writer
 
@@ -63,7 +69,7 @@ class Options(BaseModel):
 
 
 class ServiceNow:
-    """Source, Target and Canary."""
+    """Source, Target, Canary, Readback and Undo."""
 
     def __init__(self, connection: Connection, ports: Ports) -> None:
         self._options = read_options(Options, connection)
@@ -84,6 +90,10 @@ class ServiceNow:
         self._people = People(self._reader)
         self._writer = Writer(self._instance, self._dictionary, self._reader, self._options.status_field)
         self._notes = Notes(self._instance, self._writer)
+        self._readback = Readback(
+            self._instance, self._dictionary, self._reader, self._writer, self._options.status_field
+        )
+        self._others = Others(self._instance, self._reader, self._readback)
         self._checks = Checks(
             self._instance, self._dictionary, self._reader, self._feed, self._children, self._writer, clock
         )
@@ -91,9 +101,13 @@ class ServiceNow:
     def traits(self, entity: str) -> Traits:
         options = self._options
         if entity in ATTACHMENTS or entity in NOTES:
-            bulk = 1 if entity in ATTACHMENTS else BULK
+            files = entity in ATTACHMENTS
             return Traits(
-                creates=Creates.STRONG, late_commit=options.late_commit, bulk=bulk, updates=False, deletes=True
+                creates=Creates.STRONG,
+                late_commit=options.late_commit,
+                bulk=1 if files else BULK,
+                updates=False,
+                deletes=files,
             )
         return Traits(
             feed=FeedKind.CURSOR,
@@ -191,3 +205,35 @@ class ServiceNow:
         if entity in ATTACHMENTS or entity in NOTES:
             return await self._notes.delete(entity, targets)
         return await self._writer.delete(entity, targets)
+
+    # ------------------------------------------------------------ reading back, and putting back
+
+    async def learn(self, entity: str) -> None:
+        await self._readback.learn(entity)
+
+    def canonical(self, entity: str, fields: Fields) -> Fields:
+        return self._readback.canonical(entity, fields)
+
+    async def stand(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Standing]:
+        return await self._readback.stand(entity, targets, fields) if targets else {}
+
+    async def hanging(self, entity: str, child: str, targets: Sequence[str]) -> list[Standing]:
+        return await self._readback.hanging(child, targets) if targets else []
+
+    async def census(self, entity: str, rest: str, limit: int) -> Census:
+        return await self._readback.census(entity, rest, limit)
+
+    async def tally(self, entity: str) -> int | None:
+        return await self._readback.tally(entity)
+
+    async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
+        return await self._others.of(entity, targets) if targets else {}
+
+    async def me(self) -> str:
+        return await self._readback.me()
+
+    async def image(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Fields]:
+        return await self._readback.image(entity, targets, fields) if targets else {}
+
+    async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        return await self._readback.restore(entity, writes) if writes else []

@@ -174,7 +174,10 @@ class Notes:
     async def delete(self, entity: str, targets: Sequence[str]) -> list[Outcome]:
         if entity in ATTACHMENTS:
             return await self._writer.delete("", targets, base=ATTACHMENT)
-        return await self._writer.delete(JOURNAL, targets)
+        raise Misconfigured(
+            f"{entity}: an entry cannot be removed (the journal of ServiceNow only grows)",
+            hint="Its record can be; or let the entries stand, each with its mark.",
+        )
 
     async def update(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
         raise Misconfigured(

@@ -115,6 +115,36 @@ class ServiceNowSubject(Rehearsed):
             return sum(xid in row["value"] for row in self.double.rows(entity))
         return sum(row["correlation_id"] == xid for row in self.double.rows(entity))
 
+    def kinds(self) -> list[Write]:
+        person = next(iter(self.people))
+        fields = {
+            "short_description": f"  {SECRET} e\u0301tude ",
+            "description": f"line one\r\nline two {SECRET}",
+            "urgency": 1,
+            "impact": "2",
+            "severity": 3.0,
+            "knowledge": True,
+            "caller_id": person,
+            "assigned_to": "",
+            "due_date": "2026-01-31 10:00:00",
+            "watch_list": sorted(self.people, reverse=True),
+            "category": "network",
+            "close_notes": None,
+            "escalation": "0",
+        }
+        return [Write(xid(200), fields)]
+
+    def emptied(self, write: Write) -> Fields:
+        return {name: None for name in write.fields if name not in ("urgency", "impact", "severity")}
+
+    async def touch(self, target: str) -> str:
+        await self.script({"sys_id": target, "fields": {"short_description": f"by hand {next(_numbers)}"}})
+        return "admin"
+
+    async def touch_child(self, target: str) -> str:
+        await self.script({"sys_id": target, "fields": {"comments": SECRET}})
+        return "admin"
+
     async def lose_answer(self) -> None:
         self.fault("POST /api/now/", "drop_after")
 

@@ -32,7 +32,7 @@ class Definition(NamedTuple):
     parent: str = ""
     display: str = ""  # the column that stands for a record
     prefix: str = ""  # of its numbers
-    audited: bool = False  # a deletion leaves a row in sys_audit_delete
+    audited: bool = False  # an update leaves rows in sys_audit, a deletion one in sys_audit_delete
     open: bool = True  # reachable by web services
 
 
@@ -250,6 +250,19 @@ DEFINITIONS: dict[str, Definition] = {
                 text("tablename", "Table name", 80),
                 text("documentkey", "Document key", 32),
                 text("display_value", "Display value", 255),
+            ),
+        ),
+        Definition(
+            "sys_audit",
+            "Audit",
+            (
+                text("tablename", "Table name", 80),
+                text("documentkey", "Document key", 32),
+                text("fieldname", "Field name", 80),
+                text("oldvalue", "Old value", 4000),
+                text("newvalue", "New value", 4000),
+                text("user", "User", 100),
+                number("record_checkpoint", "Update count"),
             ),
         ),
         Definition(

@@ -227,6 +227,8 @@ class ServiceNowDouble(Double):
             raise rules.Refusal(400, f"Invalid table {name}", "")
         if not table.definition.open:
             raise rules.Refusal(403, "Access to table not allowed", f"Table {name} is not open to web services")
+        if name == "sys_audit" and not (caller.user.admin or self.settings.audit_readable):
+            raise rules.Refusal(403, "Insufficient rights to query records", "ACL Exception: read on sys_audit")
         if name == "sys_security_acl" and not caller.user.admin:
             raise rules.Refusal(403, "Insufficient rights to query records", "ACL Exception: security_admin required")
         return table

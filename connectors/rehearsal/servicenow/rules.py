@@ -111,7 +111,30 @@ def update(world: World, table: Table, sys_id: str, body: Mapping[str, Any], cal
         row[MOD_COUNT] = str(int(row[MOD_COUNT] or 0) + 1)
     world.commit(home, row)
     _journal(world, home, sys_id, notes, caller, now)
+    if home.definition.audited and not how.raw:
+        _audit(world, home, before, row, notes, caller, now)
     return row
+
+
+def _audit(
+    world: World, table: Table, before: Row, after: Row, notes: Mapping[str, str], caller: Caller, now: str
+) -> None:
+    """A row for each field that changed; of the stamps of the system none."""
+    changed = {
+        name: (before[place], after[place])
+        for name, place in table.at.items()
+        if before[place] != after[place] and name not in (*_STAMPS, "sys_mod_count")
+    } | {name: ("", text) for name, text in notes.items()}
+    audit = world.store.tables["sys_audit"]
+    for name, (old, new) in changed.items():
+        row = list(audit.template)
+        row[SYS_ID] = world.new_id()
+        row[CREATED_ON] = row[UPDATED_ON] = now
+        row[CREATED_BY] = row[UPDATED_BY] = caller.name
+        told = {"tablename": table.name, "documentkey": after[SYS_ID], "fieldname": name, "user": caller.name}
+        told |= {"oldvalue": old, "newvalue": new, "record_checkpoint": after[MOD_COUNT]}
+        _apply(audit, row, told)
+        world.commit(audit, row)
 
 
 def delete(world: World, table: Table, sys_id: str, caller: Caller) -> None:

@@ -25,6 +25,7 @@ class Settings:
     refresh_seconds: float = 8_640_000.0
     hidden: float = 0.0  # the share of tasks that only an admin may read
     journal_readable: bool = True  # off: sys_journal_field answers with nothing
+    audit_readable: bool = True  # off: sys_audit is for admins only
     invalid_query_returns_no_rows: bool = False
     admin_only_sys_fields: bool = False  # sysparm_suppress_auto_sys_field works for admins only
     hibernating: bool = False  # every call answers with a page for people
