@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cockpit.format import Typed, counted, moment, seconds
+from cockpit.format import Typed, counted, moment
 from engine.wire import PhaseStatus, RunbookStatus, StepStatus
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _details(step: StepStatus) -> Iterator[str]:
     if step.state in (*_OVER, "running", "failed"):
         yield f"{step.by}, {moment(step.at)}" + (f": {step.note}" if step.note else "")
         return
-    parts = [step.owner, f"about {seconds(step.minutes * 60)}" if step.minutes else "", _what(step)]
+    parts = [step.owner, f"about {_span(step.minutes)}" if step.minutes else "", _what(step)]
     if any(parts):
         yield "; ".join(part for part in parts if part)
     if step.kind == "gate":
@@ -65,6 +65,14 @@ def _details(step: StepStatus) -> Iterator[str]:
         yield f"no-go by {step.by}, {moment(step.at)}: {step.note}" if step.by else step.note
     if step.evidence and step.state == "ready":
         yield f"its note must hold {step.evidence}"
+
+
+def _span(minutes: float) -> str:
+    """A span in the unit that people plan in: 45 min, 2 h, 14 d."""
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= 2 * size:
+            return f"{minutes / size:.3g} {unit}"
+    return f"{minutes:.3g} min"
 
 
 def _what(step: StepStatus) -> str:

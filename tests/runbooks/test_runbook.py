@@ -93,7 +93,7 @@ def test_a_wave_that_only_a_broken_playbook_knows_is_no_mistake_of_the_runbook(t
 
 def test_a_role_that_nobody_has_is_a_warning_once(tmp_path: Path) -> None:
     folder = fresh(tmp_path)
-    change(folder, MIGRATION, "  cab: Fay (change board)\n", "")
+    change(folder, MIGRATION, "  cab: Fay\n", "")
     texts = [warning.text for warning in load(folder).warnings]
     assert texts == ["nobody has the role 'cab'; name somebody under 'people' in migration.yaml"]
 
