@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from connectors.file.folder import Folder
 from connectors.file.options import Options
+from connectors.file.readback import FileReadback
 from connectors.file.source import FileSource
 from connectors.file.target import BULK, FileTarget
 from connectors.kit.contract import (
@@ -42,8 +43,8 @@ def connect(connection: Connection, ports: Ports) -> Files:
     )
 
 
-class Files(FileSource, FileTarget):
-    """A folder as Source and Target."""
+class Files(FileSource, FileTarget, FileReadback):
+    """A folder as Source, Target and Readback."""
 
     def __init__(self, folder: Folder, ports: Ports) -> None:
         self.folder = folder

@@ -138,7 +138,7 @@ class Csv:
         return rows[0]
 
     def make(self, fields: Fields) -> bytes:
-        return self.row([_cell(fields.get(name)) for name in self.header])
+        return self.row([cell(fields.get(name)) for name in self.header])
 
     def row(self, cells: Sequence[str]) -> bytes:
         out = io.StringIO(newline="")
@@ -149,7 +149,7 @@ class Csv:
             raise Unreadable("a value that is no Unicode text") from None
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):

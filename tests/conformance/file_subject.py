@@ -134,6 +134,10 @@ class FileSubject(Subject):
     def attachment_write(self, number: int, parent: str, data: bytes) -> tuple[str, Write]:
         return "upload", Write(xid(100 + number), {"name": SECRET}, parent=parent, content=pieces(data))
 
+    def kinds(self) -> list[Write]:
+        fields = {"text": " e\u0301tude\r\nline ", "number": 1.50, "yes": True, "null": None, "empty": ""}
+        return [Write(xid(200), {**fields, "many": ["b", "a"], "nested": {"a": [2, 1]}})]
+
     async def seen(self, target: str) -> Fields | None:
         return self._load("issue").get(target)
 
