@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 
-from cockpit import codes, runbook_verbs, terminal
+from cockpit import codes, proof_verbs, runbook_verbs, terminal
 from cockpit import demo as demonstration
 from cockpit import format as words
-from cockpit.attach import asked, attach
 from cockpit.client import BadFolder, Client, NoEngine, Refusal
 from cockpit.follow import follow
 from cockpit.follow import watch as watch_status
-from cockpit.rehearsal import NotReady
+from cockpit.telling import shorter, who
 from cockpit.terminal import near, say, say_json, typed
 from cockpit.trial import trial_lines
 from engine.wire import (
@@ -40,14 +36,9 @@ from engine.wire import (
     Stop,
     Trial,
 )
-from runbooks.errors import InitError, LoadError
 from runbooks.library import init as write_template
 from runbooks.library import runbooks, templates
-from runbooks.loader import load
-from runbooks.schema import KINDS
-from runbooks.schema import schema as json_schema
 
-_NOT_UNDERSTOOD = 422
 _ENDS_WITHIN = 40.0  # seconds
 
 app = typer.Typer(
@@ -96,8 +87,13 @@ def init(
 
 
 @app.command(epilog="Example: cutover schema playbook > playbook.schema.json")
-def schema(kind: Annotated[str, typer.Argument(help=f"Which file: {', '.join(KINDS)}.")] = "migration") -> None:
+def schema(
+    kind: Annotated[str, typer.Argument(help="Which file: migration, playbook, runbook.")] = "migration",
+) -> None:
     """Print the JSON Schema of a file, for editors."""
+    from runbooks.schema import KINDS
+    from runbooks.schema import schema as json_schema
+
     if kind not in KINDS:
         raise typer.BadParameter(f"there is no schema of '{kind}'; expected {' or '.join(KINDS)}")
     say(orjson.dumps(json_schema(kind), option=orjson.OPT_INDENT_2).decode())
@@ -106,9 +102,11 @@ def schema(kind: Annotated[str, typer.Argument(help=f"Which file: {', '.join(KIN
 @app.command(epilog="Example: cutover lint -C my-migration")
 def lint(folder: Folder = HERE) -> None:
     """Say all that is wrong with the folder's files, offline."""
+    from runbooks.loader import load
+
     migration = load(_checked(folder))
     for warning in migration.warnings:
-        terminal.complain(f"warning: {_shorter(str(warning))}")
+        terminal.complain(f"warning: {shorter(str(warning))}")
     versions = ", ".join(f"{book.playbook} {book.version}" for book in migration.playbooks)
     say(f"{migration.name}: fine. Playbooks: {versions}")
 
@@ -153,7 +151,7 @@ def run(
     The engine is a process of its own: it outlives this command and its terminal.
     """
     client = _engine(folder)
-    say(client.post("/run", Receipt, Run(waves=wave or [], by=_who())).message)
+    say(client.post("/run", Receipt, Run(waves=wave or [], by=who())).message)
     _follow_unless(detach, client)
 
 
@@ -184,7 +182,7 @@ def pause(
     if not reason.strip():
         raise typer.BadParameter("say why in a few words: others will read it", param_hint="--reason")
     client = _engine(folder)
-    say(client.post("/pause", Receipt, Pause(wave=wave, reason=reason, by=_who())).message)
+    say(client.post("/pause", Receipt, Pause(wave=wave, reason=reason, by=who())).message)
     say(f"Go on: {typed(client.folder)('resume --wave ' + wave if wave else 'resume')}")
 
 
@@ -192,7 +190,7 @@ def pause(
 def resume(folder: Folder = HERE, wave: WaveName = "") -> None:
     """Lift the hold of a wave, or all holds."""
     client = _engine(folder)
-    say(client.post("/resume", Receipt, Resume(wave=wave, by=_who())).message)
+    say(client.post("/resume", Receipt, Resume(wave=wave, by=who())).message)
     if not client.get("/status", Status).run:
         say(f"No run goes on. Start one: {typed(client.folder)('run')}")
 
@@ -204,7 +202,7 @@ def stop(folder: Folder = HERE) -> None:
     if not client.answers():
         say("No engine runs here.")
         return
-    say(client.post("/stop", Receipt, Stop(by=_who())).message)
+    say(client.post("/stop", Receipt, Stop(by=who())).message)
     deadline = time.monotonic() + _ENDS_WITHIN
     while client.answers():
         if time.monotonic() > deadline:
@@ -255,7 +253,7 @@ def quarantine_retry(
 ) -> None:
     """Take up records again, with the mapping of now."""
     client = _engine(folder)
-    say(client.post("/retry", Receipt, Retry(wave=wave, cause=cause, keys=key or [], by=_who())).message)
+    say(client.post("/retry", Receipt, Retry(wave=wave, cause=cause, keys=key or [], by=who())).message)
     _follow_unless(detach, client)
 
 
@@ -277,7 +275,7 @@ def quarantine_exclude(
     if not (wave or cause or key):
         raise typer.BadParameter("say which: --wave, --cause or --key. What there is: cutover quarantine list")
     client = _engine(folder)
-    command = Exclude(wave=wave, cause=cause, keys=key or [], reason=reason, by=_who())
+    command = Exclude(wave=wave, cause=cause, keys=key or [], reason=reason, by=who())
     say(client.post("/exclude", Receipt, command).message)
 
 
@@ -291,7 +289,7 @@ def resolve(
     """A person's word about a record in doubt."""
     if bool(created) == absent:
         raise typer.BadParameter("say either --created ID or --absent")
-    say(_engine(folder).post("/resolve", Receipt, Resolve(key=key, target=created, by=_who())).message)
+    say(_engine(folder).post("/resolve", Receipt, Resolve(key=key, target=created, by=who())).message)
 
 
 # ---------------------------------------------------------------- mapping
@@ -309,7 +307,7 @@ def map_try(
     if as_json:
         say_json(trial)
     else:
-        say(*(_shorter(line) for line in trial_lines(trial, terminal.size()[0])))
+        say(*(shorter(line) for line in trial_lines(trial, terminal.size()[0])))
     raise typer.Exit(codes.FAILED if trial.refused else codes.DONE)
 
 
@@ -347,7 +345,7 @@ def demo(
         it.reset()
         say(f"{near(it.folder)} and all of its processes are gone.")
         return
-    raise typer.Exit(it.run(_who()))
+    raise typer.Exit(it.run(who()))
 
 
 # ---------------------------------------------------------------- inside
@@ -365,10 +363,12 @@ def _checked(folder: Path) -> Path:
 
 def _engine(folder: Path) -> Client:
     """The engine of this folder, started if need be. What is wrong with the folder is told before anything starts."""
-    folder = _checked(folder)
-    load(folder)
-    client = Client(folder)
-    client.start()
+    client = Client(_checked(folder))
+    if not client.answers():
+        from runbooks.loader import load  # the models of a folder: a hand on the brake does not wait for them
+
+        load(client.folder)
+        client.start()
     return client
 
 
@@ -379,40 +379,5 @@ def _follow_unless(detach: bool, client: Client) -> None:
     raise typer.Exit(follow(client))
 
 
-def _who() -> str:
-    """Who types this: the person, also behind sudo, and the machine."""
-    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
-
-
-def _shorter(text: str) -> str:
-    """Paths below this folder, as a person here would type them."""
-    return text.replace(f"{Path.cwd()}{os.sep}", "")
-
-
-def _telling(work: Callable[[], None]) -> int:
-    """Run a verb; say what went wrong in words, with the exit code for it."""
-    try:
-        work()
-    except (LoadError, InitError, BadFolder) as error:
-        terminal.complain(_shorter(str(error)))
-        return codes.USAGE
-    except Refusal as error:
-        terminal.complain(_shorter(str(error)))
-        return codes.USAGE if error.status == _NOT_UNDERSTOOD else codes.FAILED
-    except NotReady as error:
-        terminal.complain(_shorter(str(error)))
-        return codes.FAILED
-    except NoEngine as error:
-        terminal.complain(_shorter(str(error)))
-        return codes.NO_ENGINE
-    return codes.DONE
-
-
-app.add_typer(runbook_verbs.verbs(_checked, _engine, _who), name="runbook")
-
-
-def main() -> None:
-    terminal.prepare()
-    if (folder := asked(sys.argv[1:])) is not None:
-        sys.exit(_telling(lambda: attach(folder, _who())))
-    sys.exit(_telling(app))
+proof_verbs.add(app, _engine, who)
+app.add_typer(runbook_verbs.verbs(_checked, _engine, who), name="runbook")

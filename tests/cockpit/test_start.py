@@ -1,0 +1,23 @@
+"""What is loaded before anything is shown: whoever types `cutover` at night waits for it."""
+
+from __future__ import annotations
+
+from tests.test_house import modules_after
+
+HEAVY = {"runbooks.base", "runbooks.loader", "runbooks.schema", "runbooks.playbook", "runbooks.rules"}
+
+
+def test_a_cockpit_joins_a_running_engine_without_verbs_or_the_models_of_a_folder() -> None:
+    loaded = modules_after("import cockpit.__main__")
+    assert not loaded & {*HEAVY, "cockpit.cli", "typer", "textual", "ruamel.yaml"}
+
+
+def test_the_screen_itself_needs_neither() -> None:
+    loaded = modules_after("import cockpit.__main__, cockpit.app")
+    assert "textual.app" in loaded
+    assert not loaded & {*HEAVY, "cockpit.cli", "typer", "ruamel.yaml"}
+
+
+def test_a_verb_waits_neither_for_the_screen_nor_for_the_models_of_a_folder() -> None:
+    loaded = modules_after("import cockpit.cli")
+    assert not loaded & {*HEAVY, "textual", "ruamel.yaml"}
