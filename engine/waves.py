@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -89,19 +90,26 @@ class WaveRunner:
     async def _run(self) -> WaveState:
         context = self._context
         await context.ledger.wave_state(context.name, WaveState.COPYING)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._count())  # for the plan: nothing else waits for it
+            await self._copy()
+        await context.ledger.wave_state(context.name, WaveState.CATCHING_UP)
+        await self._catch_up()
+        await context.ledger.wave_state(context.name, WaveState.RECONCILING)
+        return await self._prove()
+
+    async def _count(self) -> None:
         for part in self._parts:
-            await add_up(context, part.flow, part.scope, self._patience)
+            await add_up(self._context, part.flow, part.scope, self._patience)
+
+    async def _copy(self) -> None:
         for part in self._parts:
             copier = self._copiers[part.flow.name]
             read = await copier.copy()
             await copier.finish()
             if not (read or copier.has_feed):
                 # Run again: what changed since the last time shows only by looking at everything.
-                await sweep(context, part.flow, part.scope, copier, self._patience)
-        await context.ledger.wave_state(context.name, WaveState.CATCHING_UP)
-        await self._catch_up()
-        await context.ledger.wave_state(context.name, WaveState.RECONCILING)
-        return await self._prove()
+                await sweep(self._context, part.flow, part.scope, copier, self._patience)
 
     async def _catch_up(self) -> None:
         for part in self._parts:

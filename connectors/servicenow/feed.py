@@ -97,15 +97,18 @@ class Feed:
 
     async def require_utc(self) -> None:
         """A stamp in a query means the zone of the account. Only in UTC it finds the row that it was read from."""
-        if not self._zone_ok and not await self.in_utc():
+        if not (self._zone_ok or await self.in_utc()):
             raise Misconfigured(
                 "the account's time zone is not UTC, so a query by time would miss changes",
                 hint="Set the time zone of the integration user to GMT.",
             )
-        self._zone_ok = True
 
     async def in_utc(self) -> bool:
-        """Whether a stamp as read, asked for, finds its row."""
+        """Whether a stamp as read, asked for, finds its row. Asks the instance, and remembers the answer."""
+        self._zone_ok = await self._finds_by_stamp()
+        return self._zone_ok
+
+    async def _finds_by_stamp(self) -> bool:
         page = await self._instance.page(TABLE + "sys_user", "ORDERBYsys_id", ("sys_id", "sys_updated_on"), 20)
         for row in page.rows:
             if row.get("sys_updated_on"):
