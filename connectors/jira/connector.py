@@ -13,7 +13,7 @@ from connectors.jira.census import Roll
 from connectors.jira.changes import ChangeFeed
 from connectors.jira.check import Check
 from connectors.jira.children import Children
-from connectors.jira.client import API, Client
+from connectors.jira.client import API, Client, together
 from connectors.jira.comments import Comments
 from connectors.jira.issues import BULK, Issues
 from connectors.jira.jql import quote
@@ -97,9 +97,10 @@ class Jira:
             bulk=BULK,
             deletes=True,
         )
+        comment = Traits(creates=Creates.STRONG, late_commit=late, page=PAGE, bulk=CHILD_BULK, deletes=True)
         return {
             "issue": issue,
-            "comment": Traits(creates=Creates.STRONG, late_commit=late, page=PAGE, bulk=CHILD_BULK, deletes=True),
+            "comment": comment,
             "attachment": Traits(
                 creates=Creates.STRONG, late_commit=late, page=PAGE, bulk=CHILD_BULK, updates=False, deletes=True
             ),
@@ -189,7 +190,8 @@ class Jira:
 
     async def mark(self, entity: str, writes: Sequence[Write]) -> str:
         if entity == "issue":
-            return await self._walk.mark(writes)
+            mark, _ = await together((self._walk.mark(writes), self._issues.look_ahead(writes)))
+            return mark or ""
         return await self._attachments.mark(writes) if entity == "attachment" else ""
 
     async def create(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
@@ -199,7 +201,7 @@ class Jira:
         if entity != "issue":
             return await self._hanging(entity).create(writes)
         outcomes = await self._issues.create(writes)
-        for _, key in outcomes:
+        for key in {key.partition("-")[0]: key for _, key in outcomes}.values():  # the last of each project
             self._walk.seen(key)
         return [outcome for outcome, _ in outcomes]
 

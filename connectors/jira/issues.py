@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from connectors.jira import answers
 from connectors.jira.answers import GONE
 from connectors.jira.client import Client
 from connectors.jira.fetch import by_id
-from connectors.jira.meta import Meta
+from connectors.jira.meta import CreateScreen, Meta
 from connectors.jira.people import People
 from connectors.jira.shape import Misfit
 from connectors.kit.contract import Failed, Fields, Outcome, Rejected, Write, Written
@@ -37,7 +38,11 @@ class Issues:
         self._client = client
         self._meta = meta
         self._people = people
-        self._options = client.options
+        options = client.options
+        self._strong_reads = options.strong_reads
+        self._label = options.external_id.label
+        self._property = options.external_id.property
+        self._field = options.external_id.field
 
     async def create(self, writes: Sequence[Write]) -> list[tuple[Outcome, str]]:
         """Outcomes in order, each with the key of the new issue (or "")."""
@@ -45,7 +50,7 @@ class Issues:
         sendings: list[Sending] = []
         for number, write in enumerate(writes):
             try:
-                sendings.append(Sending(number, write, await self._new(write)))
+                sendings.append(Sending(number, write, self._at_hand(write) or await self._new(write)))
             except Misfit as misfit:
                 outcomes[number] = (Rejected(write.xid, misfit.cause, misfit.field), "")
         parts = [sendings[start : start + BULK] for start in range(0, len(sendings), BULK)]
@@ -53,31 +58,42 @@ class Issues:
             outcomes[sending.number] = outcome
         return outcomes
 
+    async def look_ahead(self, writes: Sequence[Write]) -> None:
+        """Read the screen that the first of these goes to, and with it nearly always all of them."""
+        for write in writes[:1]:
+            if self._meta.screen_at_hand(write.fields) is None:
+                with suppress(Misfit):  # the create says so
+                    await self._meta.create_screen(write.fields)
+
+    def _at_hand(self, write: Write) -> dict[str, Any] | None:
+        """The body of a create by what is known; None when a screen has to be read first, or proved stale."""
+        screen = self._meta.screen_at_hand(write.fields)
+        try:
+            return None if screen is None else self._body(write, screen)
+        except Misfit:
+            return None
+
     async def _new(self, write: Write) -> dict[str, Any]:
-        fields = dict(write.fields)
-        project, issuetype = fields.pop("project", None), fields.pop("issuetype", None)
-        screen = self._meta.screen_at_hand(project, issuetype, fields)
-        if screen is None:
-            screen = await self._meta.create_screen(project, issuetype, fields)
-        shaped = screen.shape(fields)
-        shaped["project"] = screen.project
-        shaped["issuetype"] = {"id": screen.issuetype}
-        if self._options.external_id.label:
-            if "labels" in screen.fields:
+        return self._body(write, await self._meta.create_screen(write.fields))
+
+    def _body(self, write: Write, screen: CreateScreen) -> dict[str, Any]:
+        shaped = screen.shape(write.fields)
+        if self._label:
+            if screen.labelled:
                 shaped["labels"] = [*(shaped.get("labels") or ()), label_of(write.xid)]
-            elif not self._options.strong_reads:
+            elif not self._strong_reads:
                 raise Misfit(
                     "labels are not on the create screen, and without them a lost create cannot be found", "labels"
                 )
         return {"fields": self._sign(shaped, write.xid), "properties": self._properties(write.xid)}
 
     def _sign(self, shaped: Fields, xid: str) -> Fields:
-        if self._options.external_id.field:
-            shaped[self._options.external_id.field] = xid
+        if self._field:
+            shaped[self._field] = xid
         return shaped
 
     def _properties(self, xid: str) -> list[dict[str, Any]]:
-        return [{"key": self._options.external_id.property, "value": {"x": xid}}]
+        return [{"key": self._property, "value": {"x": xid}}]
 
     async def _send_all(self, parts: Sequence[Sequence[Sending]]) -> list[tuple[Outcome, str]]:
         """A call for each part. Of several, an error is told of its own part alone: the others may have been created,
@@ -140,7 +156,7 @@ class Issues:
         screen = await self._meta.edit_screen(issue, fields)
         shaped = self._sign(screen.shape(fields), write.xid)
         labels = [str(label) for label in shaped.pop("labels", None) or ()]
-        if self._options.external_id.label and "labels" in screen.fields:
+        if self._label and "labels" in screen.fields:
             labels.append(label_of(write.xid))
         body: dict[str, Any] = {"fields": shaped, "properties": self._properties(write.xid)}
         if labels:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.jira.client import Client
-from connectors.jira.shape import Misfit, Screen
+from connectors.jira.shape import Misfit, Screen, Slot
 from connectors.kit.contract import Fields
 
 FRESH = 60.0  # seconds for which a screen's "no such field" is believed without asking again
@@ -15,12 +15,16 @@ PAGE = 200
 
 
 class CreateScreen(Screen):
-    """The create screen of one issue type, with what names that type and its project in a payload."""
+    """The create screen of one issue type. Whatever a record calls its project and type: these are they."""
 
     def __init__(self, fields: list[Fields], project: Fields, issuetype: str) -> None:
         super().__init__(fields, "create")
-        self.project = project
-        self.issuetype = issuetype
+        self.labelled = "labels" in self.fields
+        type_by_id = {"id": issuetype}
+        self.slots |= {
+            "project": Slot("project", lambda value: project),
+            "issuetype": Slot("issuetype", lambda value: type_by_id),
+        }
 
 
 class Meta:
@@ -39,15 +43,17 @@ class Meta:
         self._edit.clear()
         self._at_hand.clear()
 
-    def screen_at_hand(self, project: Any, issuetype: Any, fields: Mapping[str, Any]) -> CreateScreen | None:
-        """The create screen, when it is known and takes these fields: the way of nearly every record."""
+    def screen_at_hand(self, fields: Mapping[str, Any]) -> CreateScreen | None:
+        """The create screen of a record, when it is known: the way of nearly every record."""
+        project, issuetype = fields.get("project"), fields.get("issuetype")
         if type(project) is not str or type(issuetype) is not str:
             return None
-        screen = self._at_hand.get((project, issuetype))
-        return screen if screen is not None and fields.keys() <= screen.slots.keys() else None
+        return self._at_hand.get((project, issuetype))
 
-    async def create_screen(self, project: Any, issuetype: Any, fields: Mapping[str, Any]) -> CreateScreen:
-        """Misfit when Jira has no such project or type for us."""
+    async def create_screen(self, fields: Mapping[str, Any]) -> CreateScreen:
+        """The create screen of a record, read anew when it lacks a field of it. Misfit when Jira has no such project
+        or type for us."""
+        project, issuetype = fields.get("project"), fields.get("issuetype")
         for value, name in ((project, "project"), (issuetype, "issuetype")):
             if not word(value):
                 raise Misfit("no value, and an issue needs one", name)

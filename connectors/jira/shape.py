@@ -52,19 +52,17 @@ class Screen:
         """
         slots = self.slots
         shaped: dict[str, Any] = {}
-        for name, value in fields.items():
-            slot = slots.get(name)
-            if slot is None:
-                if value is None:
-                    continue
-                raise Misfit(f"field not on the {self.name} screen", name)
-            if value is None:
-                shaped[slot.id] = None
-                continue
-            try:
-                shaped[slot.id] = slot.shape(value)
-            except (ValueError, TypeError, KeyError, OverflowError) as error:
-                raise Misfit(_cause(error), slot.id) from None
+        id = ""
+        try:
+            for name, value in fields.items():
+                slot = slots.get(name)
+                if slot is not None:
+                    id, shape = slot
+                    shaped[id] = None if value is None else shape(value)
+                elif value is not None:
+                    raise Misfit(f"field not on the {self.name} screen", name)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise Misfit(_cause(error), id) from None
         return shaped
 
 
@@ -182,7 +180,7 @@ def _cascade(value: Any) -> Any:
 
 def _list_of(shape: Shaper) -> Shaper:
     def shape_all(value: Any) -> Any:
-        values = value if isinstance(value, list | tuple | set | frozenset) else [value]
+        values = value if type(value) is list or isinstance(value, list | tuple | set | frozenset) else [value]
         return [shape(item) for item in values if item is not None]
 
     return shape_all
