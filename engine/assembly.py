@@ -43,11 +43,6 @@ class Assembly:
 
 async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock: Clock, secret: bytes) -> Assembly:
     """Compile everything, call nobody. Raises LoadError, MappingError and Misconfigured with what to change."""
-    mappers = {
-        pair.entity: compile_entity(pair, where=partial(_where, migration, book, at), secret=secret)
-        for book in migration.playbooks
-        for at, pair in enumerate(book.entities)
-    }
     access = {name: migration.resolve_secrets(name) for name in migration.systems}
     connectors: dict[str, Connector] = {}
     for name, system in migration.systems.items():
@@ -55,6 +50,16 @@ async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock
         secrets, folder = access[name], str(migration.folder)
         connection = Connection(name, system.connector, secrets.url, secrets.auth, system.options, limits, folder)
         connectors[name] = systems.connect(connection)
+    mappers = {
+        pair.entity: compile_entity(
+            pair,
+            where=partial(_where, migration, book, at),
+            secret=secret,
+            documents=partial(_takes_documents, connectors[pair.target.system]),
+        )
+        for book in migration.playbooks
+        for at, pair in enumerate(book.entities)
+    }
     program = await ledger.meta("program", f"{migration.name}-{clock.secret(4).hex()}")
     flows = {
         pair.entity: await _flow(pair, mappers[pair.entity], connectors, program, ledger)
@@ -75,6 +80,10 @@ async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock
 
 def _where(migration: Migration, book: Playbook, at: int, path: tuple[str | int, ...]) -> str:
     return migration.where(book.playbook, ("entities", at, *path))
+
+
+def _takes_documents(target: Connector, entity: str) -> bool:
+    return target.traits(entity).documents
 
 
 async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector], program: str, ledger: Ledger) -> Flow:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from connectors.kit.contract import Doubt, Failed, Outcome, Record, Rejected, Write, Written
+from connectors.kit.document import decoded
 from connectors.kit.errors import ConnectorError, InDoubt
 from engine.mapping import Mapped
 from engine.model import Entry, Intent, SetAside
@@ -78,7 +79,7 @@ def sort(jobs: Sequence[Job], outcomes: Iterable[Outcome]) -> Sorted:
 
 def without_values(text: str, *records: Mapping[str, Any]) -> str:
     """A vendor's sentence with every value of these records taken out: it will be kept, and values are not."""
-    for value in sorted({text for record in records for text in _texts(record)}, key=len, reverse=True):
+    for value in sorted({text for record in records for text in _texts(decoded(record))}, key=len, reverse=True):
         text = text.replace(value, "…")
     return text[:300]
 

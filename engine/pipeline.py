@@ -12,6 +12,7 @@ from hashlib import blake2b
 import orjson
 
 from connectors.kit.contract import Move, Record, Write
+from connectors.kit.document import encoded
 from connectors.kit.errors import Unavailable
 from engine.calls import send
 from engine.context import Context
@@ -143,7 +144,7 @@ class Pipeline:
 
     def _fingerprint(self, mapped: Mapped, form: int) -> str:
         """Keyed hash of the record as it should stand at the target: 32 hex digits. TypeError: it is no JSON."""
-        body = orjson.dumps((mapped.fields, mapped.status), option=form)
+        body = orjson.dumps((mapped.fields, mapped.status), encoded, form)
         return blake2b(body, digest_size=16, key=self._context.secret).hexdigest()
 
     async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.kit.contract import Record, Scope
+from connectors.kit.document import decoded
 from engine.assembly import Assembly
 from engine.errors import Refused
 from engine.flow import Flow
@@ -51,7 +52,7 @@ async def _try(flow: Flow, record: Record) -> Trial:
     mapped = flow.mapper.map([record], people)[0]
     fields = [_traced(step) for step in flow.mapper.trace(record, people)]
     refused = "" if isinstance(mapped, Mapped) else mapped.cause
-    target = dict(mapped.fields) if isinstance(mapped, Mapped) else {}
+    target = decoded(mapped.fields) if isinstance(mapped, Mapped) else {}
     if isinstance(mapped, Mapped) and mapped.status:
         target["(status)"] = mapped.status
     return Trial(
@@ -66,7 +67,7 @@ def _traced(step: Traced) -> TracedField:
         rule=step.rule,
         sources=list(step.sources),
         where=step.where,
-        value=None if left_out else step.value,
+        value=None if left_out else decoded(step.value),
         left_out=left_out and not step.refusal,
         refusal=step.refusal,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.kit.document import Document
+
 
 def is_document(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("type") == "doc"
+    return isinstance(value, Document) or (isinstance(value, dict) and value.get("type") == "doc")
 
 
 def plain(text: str) -> dict[str, Any]:

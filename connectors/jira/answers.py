@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.kit.contract import Failed, Outcome, Rejected, Write, Written
+from connectors.kit.document import decoded
 from connectors.kit.errors import InDoubt, Throttled
 
 GONE = "gone at target"
@@ -54,7 +55,7 @@ def scrub(message: str, fields: Mapping[str, Any]) -> str:
     """The message without anything that was sent: like cases read alike, and nothing of a record leaks."""
     text = _QUOTED.sub("'…'", message)
     # Longest first: a short value may be part of a longer one.
-    for value in sorted({leaf for leaf in _leaves(fields) if len(leaf) > 1}, key=len, reverse=True):
+    for value in sorted({leaf for leaf in _leaves(decoded(fields)) if len(leaf) > 1}, key=len, reverse=True):
         if value in text:
             text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text)
     return " ".join(_LOOSE.sub("…", text).split())[:_LENGTH]

@@ -15,6 +15,7 @@ from connectors.jira.document import normal
 from connectors.jira.shape import NAMED, Screen, field_id, is_rich, shaper
 from connectors.kit.canonical import many, moment, number, text
 from connectors.kit.contract import Fields
+from connectors.kit.document import decoded
 
 Form = Callable[[Any], Any]
 
@@ -144,7 +145,7 @@ def _folded(name: str | None) -> str | None:
 
 def rich(value: Any) -> Any:
     """A document, or a text that is sent as one."""
-    return normal(value if adf.is_document(value) else adf.plain(str(value)))
+    return normal(decoded(value) if adf.is_document(value) else adf.plain(str(value)))
 
 
 def _account(value: Any) -> str | None:

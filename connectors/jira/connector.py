@@ -96,8 +96,11 @@ class Jira:
             page=PAGE,
             bulk=BULK,
             deletes=True,
+            documents=True,
         )
-        comment = Traits(creates=Creates.STRONG, late_commit=late, page=PAGE, bulk=CHILD_BULK, deletes=True)
+        comment = Traits(
+            creates=Creates.STRONG, late_commit=late, page=PAGE, bulk=CHILD_BULK, deletes=True, documents=True
+        )
         return {
             "issue": issue,
             "comment": comment,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.jira import adf, stamps
+from connectors.kit.document import Document
 
 Shaper = Callable[[Any], Any]
 
@@ -119,6 +120,8 @@ def _string(value: Any) -> Any:
 
 
 def _rich(value: Any) -> Any:
+    if type(value) is Document:
+        return value.json
     return value if adf.is_document(value) else adf.plain(_string(value))
 
 

@@ -249,6 +249,7 @@ class Traits:
     bulk: int = 1  # records a create call, at most
     updates: bool = True
     deletes: bool = False
+    documents: bool = False  # rich text comes as a `kit.document.Document`; else as a map
 
 
 # ---------------------------------------------------------------- checks and schema

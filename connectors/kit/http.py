@@ -30,6 +30,7 @@ import orjson
 from connectors.kit import ratelimit, transport
 from connectors.kit.auth import Auth, Fixed
 from connectors.kit.contract import Answer, Connection, Content, Pacer, Ports
+from connectors.kit.document import encoded
 from connectors.kit.errors import InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.kit.ratelimit import RateSignal
 from connectors.kit.retry import ATTEMPTS, Budget, Retriable, retry
@@ -233,7 +234,7 @@ class Http:
             url = url.copy_with(query=urlencode(params, quote_via=quote).encode("ascii"))
         merged = self._headers | (dict(headers) if headers else {})
         if json is not None:
-            content = json if isinstance(json, bytes) else orjson.dumps(json)
+            content = json if isinstance(json, bytes) else orjson.dumps(json, encoded)
             merged.setdefault("Content-Type", "application/json")
         merged["X-Correlation-Id"] = f"{int(self._clock.random() * 2**52):013x}"
         subject = f"{self.name}: {method} {url.path}"

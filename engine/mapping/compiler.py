@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from connectors.kit.document import Document
 from engine.expressions import ExpressionError, compile_expression
 from engine.mapping import convert, template
 from engine.mapping.dates import date_converter, duration_converter
@@ -23,7 +26,8 @@ from engine.mapping.values import (
     is_empty,
     text_of,
 )
-from engine.richtext import LIMIT, converter, plain
+from engine.richtext import LIMIT, converter, encoder, plain, writer
+from engine.richtext.builder import Node
 from runbooks.rules import (
     AnyRule,
     BaseRule,
@@ -51,10 +55,14 @@ Path = tuple[str | int, ...]
 
 @dataclass
 class Compiler:
-    """Compiles the rules of one entity and notes what they need. `problems` are sentences with file:line:column."""
+    """Compiles the rules of one entity and notes what they need. `problems` are sentences with file:line:column.
+
+    `documents`: the target takes rich text encoded.
+    """
 
     where: Callable[[Path], str]
     secret: bytes
+    documents: bool = False
     problems: list[str] = field(default_factory=list)
     needs: set[str] = field(default_factory=set)
     people: set[str] = field(default_factory=set)
@@ -101,14 +109,32 @@ class Compiler:
             self.references.add(rule.from_)
             self.reference_fields[target] = rule.reference.to
             return _reference(rule, read, target)
-        return _converted(read, _conversion(rule))
+        return _converted(read, self._conversion(rule))
+
+    def _conversion(self, rule: FromRule) -> Callable[[Any], Any]:
+        if isinstance(rule, RichText):
+            return _text_converter(rule, self.documents)
+        if isinstance(rule, Date):
+            return date_converter(rule.date)
+        if isinstance(rule, Duration):
+            return duration_converter(rule.duration)
+        if isinstance(rule, Split):
+            return convert.splitter(rule.split)
+        if isinstance(rule, Join):
+            return convert.joiner(rule.join)
+        if isinstance(rule, Number):
+            return convert.whole_number if rule.number == "int" else convert.decimal_number
+        if isinstance(rule, Boolean):
+            return convert.truth
+        raise TypeError(f"no conversion for {type(rule).__name__}")
 
     # ------------------------------------------------------------ other sources
 
     def _template(self, rule: Template) -> Make:
         self.needs.update(template.fields(rule.template))
         if rule.rich_text is not None:
-            fill = template.rich_template(rule.template, rule.rich_text.from_, rule.rich_text.to, _limit(rule))
+            write = _document if self.documents and rule.rich_text.to == "adf" else writer(rule.rich_text.to)
+            fill = template.rich_template(rule.template, rule.rich_text.from_, write, _limit(rule))
         else:
             fill = template.text_template(rule.template)
         if rule.slug:
@@ -283,28 +309,18 @@ def _converted(read: Getter, change: Callable[[Any], Any]) -> Make:
     return converted
 
 
-def _conversion(rule: FromRule) -> Callable[[Any], Any]:
-    if isinstance(rule, RichText):
-        return _text_converter(rule)
-    if isinstance(rule, Date):
-        return date_converter(rule.date)
-    if isinstance(rule, Duration):
-        return duration_converter(rule.duration)
-    if isinstance(rule, Split):
-        return convert.splitter(rule.split)
-    if isinstance(rule, Join):
-        return convert.joiner(rule.join)
-    if isinstance(rule, Number):
-        return convert.whole_number if rule.number == "int" else convert.decimal_number
-    if isinstance(rule, Boolean):
-        return convert.truth
-    raise TypeError(f"no conversion for {type(rule).__name__}")
+def _document(doc: Node) -> Document:
+    return Document(orjson.dumps(doc))
 
 
-def _text_converter(rule: RichText) -> Callable[[Any], Any]:
-    change = converter(rule.rich_text.from_, rule.rich_text.to)
+def _text_converter(rule: RichText, documents: bool) -> Callable[[Any], Any]:
+    source, target = rule.rich_text.from_, rule.rich_text.to
+    change = converter(source, target)
+    if documents and target == "adf":
+        encode = encoder(source)
+        change = lambda value: Document(encode(value))  # noqa: E731
     limit = _limit(rule)
-    if rule.rich_text.from_ == "adf":
+    if source == "adf":
         return change if limit is None else lambda value: convert.check_length(change(value), limit)
 
     def changed(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from connectors.kit.document import Document, decoded
 from engine.mapping.values import Refusal, is_empty, text_of
 from engine.richtext import adf
 from engine.richtext.text import clean, shorten
@@ -90,7 +91,7 @@ def hasher(secret: bytes) -> Callable[[Any], Any]:
     def hashed(value: Any) -> Any:
         if isinstance(value, list):
             return [hashed(item) for item in value]
-        data = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        data = value if isinstance(value, str) else orjson.dumps(decoded(value), option=orjson.OPT_SORT_KEYS)
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, digest_size=16, key=secret[:64]).hexdigest()
@@ -106,6 +107,8 @@ def truncater(limit: int) -> Callable[[Any], Any]:
             return shorten(value, limit)
         if isinstance(value, list):
             return [cut(item) for item in value]
+        if isinstance(value, Document):
+            return Document(orjson.dumps(cut(value.content())))
         if isinstance(value, dict) and value.get("type") == "doc":
             return adf.shorten(value, limit)
         return value
@@ -117,6 +120,8 @@ def check_length(value: Any, limit: int) -> Any:
     """The value itself; refused when it holds more text than `limit` characters."""
     if isinstance(value, str):
         too_long = len(value) > limit
+    elif isinstance(value, Document):
+        too_long = adf.length(value.content()) > limit
     elif isinstance(value, dict) and value.get("type") == "doc":
         too_long = adf.length(value) > limit
     else:

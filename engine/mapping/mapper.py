@@ -183,23 +183,25 @@ def compile_entity(
     where: Callable[[Path], str],
     secret: bytes,
     max_lengths: Mapping[str, int] | None = None,
+    documents: Callable[[str], bool] = lambda entity: False,
 ) -> Mapper:
     """Compile the mapping of an entity, its children's included.
 
     `where` gives file:line:column of a path inside the entity, such as ("fields", "project", "when", 0, "if").
     `secret` keys the hashes of masked fields. `max_lengths`: characters the target's fields take, where it says so;
-    text beyond them refuses the record unless its rule has `truncate`.
+    text beyond them refuses the record unless its rule has `truncate`. `documents`: whether an entity of the target
+    takes rich text encoded (see `Traits`).
     Raises MappingError with all that is wrong with the expressions, ValueError when the secret is empty.
     """
     if not secret:
         raise ValueError("masked fields are hashed with a secret, and it is empty")
     problems: list[str] = []
     children = [
-        _compile_child(child, ("children", number), where, secret, problems)
+        _compile_child(child, ("children", number), where, secret, problems, documents(child.target))
         for number, child in enumerate(pair.children)
     ]
     mapper = _compile(
-        Compiler(where, secret, problems),
+        Compiler(where, secret, documents(pair.target.entity), problems),
         pair.fields,
         (),
         pair.status,
@@ -214,9 +216,9 @@ def compile_entity(
 
 
 def _compile_child(
-    child: Child, path: Path, where: Callable[[Path], str], secret: bytes, problems: list[str]
+    child: Child, path: Path, where: Callable[[Path], str], secret: bytes, problems: list[str], documents: bool
 ) -> Mapper:
-    compiler = Compiler(lambda inside: where((*path, *inside)), secret, problems)
+    compiler = Compiler(lambda inside: where((*path, *inside)), secret, documents, problems)
     first = {} if child.body is None else {"body": child.body}
     return _compile(compiler, child.fields, first, None, (), (), None, "")
 
@@ -249,7 +251,7 @@ def _compile(
 
 def _step(compiler: Compiler, name: str, rule: AnyRule, path: Path, max_lengths: Mapping[str, int] | None) -> _Step:
     # Compiled into a set of its own first, to know which sources this one field has.
-    own = Compiler(compiler.where, compiler.secret, compiler.problems)
+    own = Compiler(compiler.where, compiler.secret, compiler.documents, compiler.problems)
     make = own.rule(rule, path, name)
     compiler.needs |= own.needs
     compiler.people |= own.people

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from engine.mapping.convert import check_length
 from engine.mapping.values import Getter, getter, is_empty, text_of
-from engine.richtext import LIMIT, READERS, markdown_reader, plain, writer
+from engine.richtext import LIMIT, READERS, markdown_reader, plain
 from engine.richtext.builder import Node
 from engine.richtext.text import clean, safe_link
 
@@ -65,8 +65,8 @@ def text_template(template: str) -> Callable[[Any], str | None]:
 # ---------------------------------------------------------------- with formatting
 
 
-def rich_template(template: str, source: str, target: str, limit: int | None) -> Callable[[Any], Any]:
-    """Fills a template in and converts it; None when it has fields and all of them are empty.
+def rich_template(template: str, source: str, write: Callable[[Node], Any], limit: int | None) -> Callable[[Any], Any]:
+    """Fills a template in and writes the document; None when it has fields and all of them are empty.
 
     A document of more than `limit` characters is refused.
     """
@@ -79,7 +79,6 @@ def rich_template(template: str, source: str, target: str, limit: int | None) ->
     shape = _Shape(re.compile(f"{salt}q(\\d+)q{salt}"), READERS[source], source)
     blocks = [shape.block(node, top=True) for node in markdown_reader.read(words)["content"]]
     getters = [getter(name) for name in names]
-    write = writer(target)
     most = max((words.count(mark) for mark in marks.values()), default=1)
 
     def fill(record: Any) -> Any:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from engine.richtext import adf, html_reader, html_writer, journal, markdown_reader, markdown_writer, plain, wiki_reader
 from engine.richtext.builder import Node
 from engine.richtext.text import LIMIT, TextError
 
-__all__ = ["LIMIT", "READERS", "TextError", "converter", "writer"]
+__all__ = ["LIMIT", "READERS", "TextError", "converter", "encoder", "writer"]
 
 READERS: dict[str, Callable[[Any], Node]] = {
     "plain": plain.read,
@@ -33,6 +35,14 @@ def writer(target: str) -> Callable[[Node], Any]:
         return plain.write
     write = {"html": html_writer.write, "markdown": markdown_writer.write, "journal": journal.write}[target]
     return lambda doc: write(adf.read(doc))
+
+
+def encoder(source: str) -> Callable[[Any], bytes]:
+    """From the source's way of writing to the JSON of a document."""
+    if source == "plain":
+        return plain.encode
+    read = READERS[source]
+    return lambda value: orjson.dumps(read(value))
 
 
 def converter(source: str, target: str) -> Callable[[Any], Any]:

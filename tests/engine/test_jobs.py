@@ -1,6 +1,9 @@
 """What the outcomes of a call make of the records in it."""
 
+import orjson
+
 from connectors.kit.contract import Failed, Record, Rejected, Write, Written
+from connectors.kit.document import Document
 from connectors.kit.errors import InDoubt, Unavailable
 from engine.jobs import Job, sort
 from engine.mapping import Mapped
@@ -21,6 +24,13 @@ def test_the_first_failure_of_a_call_is_its_cause_and_those_behind_it_its_echo()
     result = sort(jobs, [Written("xa", "1"), Failed("xb", first), Failed("xc", echo)])
     assert result.broken is first
     assert [one.entry.target for one in result.written] == ["1"]
+
+
+def test_a_refusal_is_kept_without_what_it_quotes_from_a_document() -> None:
+    one = job("a")
+    one.write.fields["description"] = Document(orjson.dumps({"type": "doc", "content": [{"text": "the secret words"}]}))
+    result = sort([one], [Rejected("xa", "cannot take: the secret words", "description")])
+    assert result.aside[0].cause == "cannot take: …"
 
 
 def test_a_refusal_is_kept_without_the_value_that_it_quotes() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from connectors.jira import answers
 from connectors.kit.contract import Failed, Rejected, Write, Written
+from connectors.kit.document import Document
 from connectors.kit.errors import InDoubt
 
 WRITES = [Write(f"X{number}", {"summary": f"secret words {number}"}) for number in range(4)]
@@ -77,3 +79,4 @@ def test_a_server_error_on_one_record_is_a_doubt_about_that_record() -> None:
 def test_a_cause_carries_nothing_that_was_sent(message: str, cause: str) -> None:
     fields = {"priority": "Sky high", "size": 4711, "doc": {"content": [{"text": "first line\nsecond line"}]}}
     assert answers.scrub(message, fields) == cause
+    assert answers.scrub(message, fields | {"doc": Document(orjson.dumps(fields["doc"]))}) == cause

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from connectors.jira import adf
 from connectors.kit.contract import Creates, Rejected, Write, Written
+from connectors.kit.document import Document
 from connectors.kit.errors import InDoubt
 from connectors.rehearsal.faults import Rule
 from connectors.rehearsal.jira import JiraDouble
@@ -46,6 +49,23 @@ def test_plain_values_arrive_as_jira_keeps_them() -> None:
     assert text(kept["description"]) == ["two", "lines"]
     assert (kept["priority"], kept["duedate"], kept["customfield_10050"]) == ("2", "2026-02-01", "INC0010001")
     assert kept["customfield_10052"] == 3
+
+
+def test_a_document_arrives_as_its_map_in_creates_updates_and_comments() -> None:
+    double = JiraDouble()
+    first, second, third = (Document(orjson.dumps(adf.plain(word))) for word in ("first", "second", "third"))
+
+    async def run() -> None:
+        async with desk(double) as jira:
+            (id,) = await ids(jira, write(1, description=first))
+            assert text(double.issues()[0]["fields"]["description"]) == ["first"]
+            assert await jira.update("issue", [write(1, description=second)._replace(target=id)])
+            assert await jira.create("comment", [Write("C1", {"body": third}, parent=id)])
+
+    asyncio.run(run())
+    (issue,) = double.issues()
+    assert text(issue["fields"]["description"]) == ["second"]
+    assert [text(comment["body"]) for comment in issue["comments"]] == [["third"]]
 
 
 def test_a_refused_record_leaves_the_others_and_no_cause_carries_its_value() -> None:

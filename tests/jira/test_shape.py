@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
+from connectors.jira import adf
+from connectors.jira.canonical import rich
 from connectors.jira.shape import Misfit, Screen
+from connectors.kit.document import Document
 
 CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes"
 
@@ -111,3 +115,8 @@ def test_what_does_not_fit_is_told_by_field_and_without_its_value(field: str, va
 
 def test_a_null_for_a_field_that_is_not_there_is_left_out() -> None:
     assert SCREEN.shape({"customfield_99": None}) == {}
+
+
+def test_a_document_has_the_form_of_its_map() -> None:
+    doc = adf.plain("two\nlines\n\nand more")
+    assert rich(Document(orjson.dumps(doc))) == rich(doc)

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.richtext import TextError, plain
-from engine.richtext.text import INPUT_LIMIT, safe_link, shorten
+from engine.richtext.text import INPUT_LIMIT, clean, safe_link, shorten
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\n\t "), max_size=300)
 
@@ -21,6 +22,21 @@ def test_a_blank_line_parts_paragraphs_and_a_newline_is_a_hard_break() -> None:
         },
         {"type": "paragraph", "content": [{"type": "text", "text": "three"}]},
     ]
+
+
+_WORDS = st.sampled_from(["\n", "\n\n", '"', "\\", ",", "{", "}", "n", '{"type":"text","text":""}', "é", "🙂", "\t"])
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(_WORDS | st.text(max_size=3), max_size=12).map("".join))
+def test_the_json_of_a_document_is_what_its_nodes_encode_to(text: str) -> None:
+    paragraphs = []
+    for part in clean(text).split("\n\n"):
+        lines = [[{"type": "text", "text": line}] if line else [] for line in part.split("\n")]
+        content = [node for line in lines for node in ({"type": "hardBreak"}, *line)][1:]
+        paragraphs.append({"type": "paragraph", "content": content})
+    doc = {"type": "doc", "version": 1, "content": paragraphs if clean(text) else []}
+    assert plain.encode(text) == orjson.dumps(doc)
 
 
 def test_markup_in_plain_text_stays_text() -> None:
