@@ -218,6 +218,7 @@ def test_408_was_not_applied_and_even_an_unsafe_call_is_made_again():
         ("garbage", 5, 5.51),
         (format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True), 0, 22),
     ],
+    ids=["seconds", "zero", "garbage", "date"],
 )
 def test_429_waits_as_told_and_costs_no_attempt(header, low, high):
     async def run():
