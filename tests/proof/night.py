@@ -214,6 +214,7 @@ def _write(
     init("servicenow-to-jira", folder)
 
     def change(systems: Any) -> None:
+        del systems["runbook"]  # it is written for other waves
         for name, url in urls.items():
             system = systems["systems"][name]
             system["url"] = url

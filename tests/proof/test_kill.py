@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.wire import Pause, Resume, Stop
-from tests.proof.night import ALL_AT_ONCE, KILLED, Night, full, night, until
+from engine.wire import Pause, Resume, RunbookStatus, Stop, Tick
+from tests.proof.night import ALL_AT_ONCE, KILLED, Night, edit, full, night, until
 from tests.proof.points import durable_points
 from tests.proof.truth import little_to_do_again, movable, proven, rows
 
@@ -32,7 +32,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "loaded": (1, 2),
     "end_run": (1,),
 }
-BY_COMMAND = {"hold", "lift", "note", "decide"}
+BY_COMMAND = {"hold", "lift", "note", "decide", "mark"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
 
@@ -130,6 +130,23 @@ def test_a_pause_is_in_force_after_a_kill_if_it_was_durable_and_so_is_its_end(tm
         it.command("/stop", Stop(by="ana"))
         assert it.engine.wait(10) == KILLED
         assert rows(it, "SELECT count(*) FROM event WHERE what = 'stop'") == [(int(durable),)]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_tick_that_was_durable_survives_a_kill_and_another_was_never_said(tmp_path: Path, when: str) -> None:
+    with night(tmp_path) as it:
+        step = "{ step: notice, title: Tell everybody, owner: lead }"
+        book = f"runbook: r\nphases: [{{ phase: ready, title: Ready, steps: [{step}] }}]\n"
+        (it.folder / "runbook.yaml").write_text(book)
+        edit(it.folder / "migration.yaml", lambda migration: migration.update(runbook="runbook.yaml"))
+        engine = it.start(f"{when}:mark:1")
+        it.command("/tick", Tick(step="notice", by="ana"))
+        assert engine.wait(10) == KILLED
+        it.start()
+        there = it.ask("/runbook", RunbookStatus).phases[0].steps[0]
+        assert (there.state, there.by) == (("done", "ana") if when == "after" else ("ready", ""))
+        told = rows(it, "SELECT count(*) FROM event WHERE what = 'step done'")
+        assert told == [(int(when == "after"),)]
 
 
 def killed(it: Night, crash_at: str, *waves: str) -> None:
