@@ -60,16 +60,16 @@ class Readback:
     # ------------------------------------------------------------ comments
 
     async def comments(self, targets: Sequence[str], names: Sequence[str]) -> dict[str, Standing]:
-        wanted = {parts(target)[1]: target for target in targets}
-        ids = [int(id) for id in wanted if id.isdigit()]
+        wanted = set(targets)
+        ids = sorted({int(comment) for _, comment in map(parts, targets) if comment.isdigit()})
         found: dict[str, Standing] = {}
         for start in range(0, len(ids), COMMENTS):
             body = {"ids": ids[start : start + COMMENTS]}
             path = "/comment/list?expand=properties"
             for comment in (await self._client.ask(path, body, scope="comment.list")).get("values") or ():
-                target = wanted.get(str(comment["id"]), "")
-                issue = parts(target)[0]
-                if f"/issue/{issue}/" in str(comment.get("self", "")):  # the comment of another issue is not this one
+                issue = str(comment.get("self", "")).partition("/issue/")[2].partition("/")[0]
+                target = f"{issue}/{comment['id']}"
+                if target in wanted:  # the comment of another issue is not this one
                     found[target] = self._comment(comment, issue, await self._comments.sign(comment), names)
         return found
 
