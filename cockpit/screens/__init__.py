@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from cockpit.screens.base import Station
+from cockpit.screens.log import Log
 from cockpit.screens.overview import Overview
+from cockpit.screens.quarantine import QuarantineScreen
+from cockpit.screens.runbook import Runbook
 from cockpit.screens.wave import Wave
 
-SCREENS: dict[str, type[Station]] = {screen.NAME: screen for screen in (Overview, Wave)}
+SCREENS: dict[str, type[Station]] = {
+    screen.NAME: screen for screen in (Overview, Wave, Runbook, QuarantineScreen, Log)
+}
