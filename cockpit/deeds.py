@@ -14,18 +14,27 @@ _AT_ONCE = "by key, no reason given yet"
 
 
 class WaveDeeds(Station):
-    """The selected wave is the cockpit's `wave`; empty: all of them."""
+    """What is pressed is done to the wave that is `selected`."""
+
+    @property
+    def selected(self) -> str:
+        """A wave's name; empty: all of them."""
+        return self.cockpit.wave
 
     def act_pause(self) -> None:
         self._pause(_AT_ONCE)
 
     def act_resume(self) -> None:
-        wave = self.cockpit.wave
+        """Where only a hold on everything keeps this wave, that hold is lifted: one key lets it go on."""
+        wave = self.selected
+        holds = self.store.picture.status.holds if self.store.picture else []
+        if wave and not any(hold.wave == wave for hold in holds) and any(not hold.wave for hold in holds):
+            wave = ""
         self.cockpit.send(f"resume {wave or 'all'}", "/resume", Resume(wave=wave, by=self.cockpit.who))
 
     def act_why(self) -> None:
         """Replaces the reason of one's own hold, or places one."""
-        wave = self.cockpit.wave or "all waves"
+        wave = self.selected or "all waves"
 
         def said(reason: str | None) -> None:
             if reason:
@@ -34,7 +43,7 @@ class WaveDeeds(Station):
         self.app.push_screen(Question(f"Why is {wave} held? Others read it."), said)
 
     def act_run(self) -> None:
-        self.run_worker(self._ask_to_run(self.cockpit.wave))
+        self.run_worker(self._ask_to_run(self.selected))
 
     def act_acknowledge(self) -> None:
         alert = foremost(self.store.picture) if self.store.picture else None
@@ -63,7 +72,7 @@ class WaveDeeds(Station):
     # ------------------------------------------------------------ inside
 
     def _pause(self, reason: str) -> None:
-        wave = self.cockpit.wave
+        wave = self.selected
         command = Pause(wave=wave, reason=reason, by=self.cockpit.who, wait=False)
         self.cockpit.send(f"pause {wave or 'all'}", "/pause", command, HELD + wave)
 

@@ -15,9 +15,11 @@ import httpx
 import orjson
 from pydantic import BaseModel
 
-from cockpit.client import BadFolder, Client
+from cockpit.attach import has_screen, show
+from cockpit.client import BadFolder, Client, NoEngine
 from cockpit.codes import DONE, FAILED
 from cockpit.follow import follow
+from cockpit.format import status_lines
 from cockpit.rehearsal import NotReady, Rehearsal, free_port
 from cockpit.terminal import near, say, typed
 from engine.wire import Receipt, Resume, Run, Status, Stop
@@ -66,6 +68,9 @@ class Demo:
             say(f"A run goes on already: {', '.join(status.run)}.")
         else:
             say(client.post("/run", Receipt, Run(by=by)).message)
+        if has_screen():
+            show(self.folder, by)
+            return self._tell_where_it_stands(client)
         self._say_what_to_try(client)
         code = follow(client)
         return code if code != DONE else self._prove(client)
@@ -166,6 +171,21 @@ class Demo:
             f"  kill -9 {engine} (the engine) or {self.rehearsal.pid} (both systems), then start this again",
             "",
         )
+
+    def _tell_where_it_stands(self, client: Client) -> int:
+        """After the cockpit: the proof when everything is loaded, else how far it is and how to come back."""
+        verb = typed(self.folder)
+        try:
+            status = client.get("/status", Status)
+        except NoEngine:
+            say("", f"No engine runs any more. What is written is in its ledger; go on: {typed(Path.cwd())('demo')}")
+            return DONE
+        say("", *status_lines(status, verb))
+        if status.run:
+            say("", "It goes on without this terminal.", f"  End it:  {verb('stop')}")
+            return DONE
+        loaded = all(wave.state in ("awaiting_sign_off", "signed_off") for wave in status.waves)
+        return self._prove(client) if loaded else DONE
 
     def _prove(self, client: Client) -> int:
         """Ask the target, not the ledger: is every record there, and none of them twice?"""

@@ -118,11 +118,23 @@ def shows_unicode(stream: TextIO) -> bool:
 
 def typed(folder: Path) -> Callable[[str], str]:
     """From a verb to what a person types here for this folder: `cutover run`, `.venv/bin/cutover run -C demo`."""
-    program = "cutover"
-    if shutil.which(program) is None and Path(sys.argv[0]).name == program:
-        program = near(Path(sys.argv[0]))
+    program = _program()
     where = "" if folder.resolve() == Path.cwd() else f" -C {shlex.quote(near(folder))}"
     return lambda verb: f"{program} {verb}{where}"
+
+
+def typed_to_attach(folder: Path) -> str:
+    """What a person types here for the cockpit of this folder: `cutover`, `cutover ./demo`."""
+    if folder.resolve() == Path.cwd():
+        return _program()
+    path = near(folder)
+    return f"{_program()} {shlex.quote(path if os.sep in path else f'.{os.sep}{path}')}"
+
+
+def _program() -> str:
+    if shutil.which("cutover") is None and Path(sys.argv[0]).name == "cutover":
+        return near(Path(sys.argv[0]))
+    return "cutover"
 
 
 def near(path: Path) -> str:

@@ -96,7 +96,9 @@ def need_line(need: glance.Need, more: int, width: int) -> Text:
     """One sentence and one key."""
     key = keys.key_of(need.verb)
     tail = (f" Press {key.shown}." if key is not None else "") + (f" ({more} more)" if more > 0 else "")
-    sentence = shortened(need.sentence, max(8, width - cell_len(tail) - 4))
+    said = need.sentence.rstrip()
+    said = said if said.endswith((".", "!", "?")) else f"{said}."
+    sentence = shortened(said, max(8, width - cell_len(tail) - 4))
     sign = "▲" if need.tone != PLAIN else "☐"
     line = toned((f" {sign} {sentence}{tail}", need.tone))
     line.truncate(max(0, width))

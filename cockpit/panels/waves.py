@@ -79,6 +79,8 @@ def eta(status: Status, share: float = 1.0) -> str:
 
 
 def wave_eta(wave: WaveStatus, status: Status) -> str:
+    if not wave.buckets.to_do and wave.buckets.planned:
+        return "last checks"
     left = sum(each.buckets.to_do for each in status.waves if each.wave in status.run)
     return eta(status, wave.buckets.to_do / left if left else 1.0)
 
@@ -122,7 +124,11 @@ def _all(picture: Live, length: int) -> list[str | Cell]:
 def _end_of_all(status: Status) -> Cell:
     if not status.run:
         return Cell("")
-    return Cell("held", WARN) if glance.held(status) else Cell(eta(status), PLAIN)
+    if glance.held(status):
+        return Cell("held", WARN)
+    known = [wave.buckets for wave in status.waves if wave.wave in status.run]
+    done = all(buckets.planned and not buckets.to_do for buckets in known)
+    return Cell("last checks" if done else eta(status), PLAIN)
 
 
 def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str | Cell]:

@@ -11,7 +11,7 @@ from cockpit.screens.looking import Looking
 from cockpit.tones import DIM, toned
 from cockpit.widgets.lines import Lines
 from cockpit.widgets.page import Page
-from engine.wire import Live, WaveStatus
+from engine.wire import Live
 
 
 class Wave(Looking, WaveDeeds):
@@ -24,15 +24,23 @@ class Wave(Looking, WaveDeeds):
 
     @property
     def looked_at(self) -> str:
-        return self.cockpit.wave
+        """The selected wave; with all selected, the one that is at work, or the first."""
+        picture = self.store.picture
+        if self.cockpit.wave or picture is None:
+            return self.cockpit.wave
+        listed = picture.status.waves
+        at_work = next((each for each in listed if each.state in waves.ACTIVE), listed[0] if listed else None)
+        return at_work.wave if at_work is not None else ""
+
+    @property
+    def selected(self) -> str:
+        return self.looked_at
 
     @property
     def cells(self) -> int:
         return closeup.cells_for(self.size.width)
 
     def on_screen_resume(self) -> None:
-        if not self.cockpit.wave:
-            self._choose(0)
         super().on_screen_resume()
         self.look()
 
@@ -44,7 +52,7 @@ class Wave(Looking, WaveDeeds):
 
     def paint(self, picture: Live) -> None:
         listed = picture.status.waves
-        wave = next((each for each in listed if each.wave == self.cockpit.wave), None)
+        wave = next((each for each in listed if each.wave == self.looked_at), None)
         title, page = self.query_one("#title", Lines), self.query_one("#closeup", Page)
         if wave is None:
             title.show([toned((" No wave of this name any more: left and right choose another.", DIM))])
@@ -55,15 +63,10 @@ class Wave(Looking, WaveDeeds):
         page.fill(closeup.lines(wave, self.detail_of(wave.wave), width))
 
     def _choose(self, by: int) -> None:
-        """The wave so many further on; with none chosen, the one that runs, or the first."""
+        """The wave so many further on."""
         picture = self.store.picture
-        if picture is None or not picture.status.waves:
-            return
-        listed: list[WaveStatus] = picture.status.waves
-        names = [each.wave for each in listed]
-        if self.cockpit.wave in names:
-            at = max(0, min(len(names) - 1, names.index(self.cockpit.wave) + by))
-        else:
-            at = next((i for i, each in enumerate(listed) if each.state in waves.ACTIVE), 0)
-        self.cockpit.wave = names[at]
-        self.look()
+        names = [each.wave for each in picture.status.waves] if picture is not None else []
+        if names:
+            at = names.index(self.looked_at) + by if self.looked_at in names else 0
+            self.cockpit.wave = names[max(0, min(len(names) - 1, at))]
+            self.look()
