@@ -1,7 +1,7 @@
 """Values of Jira's fields in one form, from what we send and from what Jira shows.
 
-Choices are told by name (folded where Jira looks names up without regard to case), people by account, records by id.
-What is sent by another of its names (a choice by its id, a parent by its key) is told right once an issue has shown it.
+Choices are told by the name that Jira shows, people by account, records by id. What is sent under another name (a
+choice by its id, a parent by its key, a priority in another case) is told right once Jira has shown it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ Form = Callable[[Any], Any]
 
 FRESH = 60.0  # seconds for which a field's absence is believed
 REMEMBERED = 100_000  # names of choices and records
+
+_BARE_IDS = ("project", "issuetype")  # for these a bare text may be an id
 
 _OWN: dict[str, Fields] = {
     "project": {"type": "project", "system": "project"},
@@ -56,7 +58,16 @@ class Forms:
         schemas = {field_id(meta): meta["schema"] for meta in metas} | _OWN
         self._ids = {name: slot.id for name, slot in screen.slots.items()} | {name: name for name in _OWN}
         self._forms = {id: self._form(id, schema) for id, schema in schemas.items()}
+        await self._meet("issuetype", "/issuetype")
+        await self._meet("priority", "/priority/search")
         self.schemas = schemas
+
+    async def _meet(self, kind: str, path: str) -> None:
+        """The names of choices that nearly every issue has; those of others are learned from issues."""
+        reply = await self._client.send("GET", path, scope="field")
+        found = reply.body.get("values") if isinstance(reply.body, Mapping) else reply.body
+        for one in (found or ()) if reply.status == 200 else ():
+            self._named(kind, one, "name")
 
     def id_of(self, name: str) -> str:
         """The id of a field by its id or its name; itself when no field is called so."""
@@ -90,28 +101,32 @@ class Forms:
             "number": lambda value: number(float(shape(value))),
             "date": lambda value: shape(value),
             "datetime": lambda value: moment(stamps.parse(shape(value))),
-            "project": lambda value: _folded(self._named(kind, value, "key")),
-            "issuetype": lambda value: _folded(self._named(kind, value, "name")),
+            "project": lambda value: self._named(kind, value, "key"),
+            "issuetype": lambda value: self._named(kind, value, "name"),
             "issuelink": lambda value: self._record(value),
             "user": _account,
             "option": lambda value: self._named(id, value, "value"),
             "option2": lambda value: self._named(id, value, "value"),
             "option-with-child": lambda value: self._cascade(id, value),
         }
-        forms |= {named: lambda value: _folded(self._named(kind, value, "name")) for named in NAMED}
+        forms |= {named: lambda value: self._named(kind, value, "name") for named in NAMED}
         return forms.get(kind)
 
     def _named(self, kind: str, value: Any, label: str) -> str | None:
+        """`kind` is whose names these are: of a type, or of one field with options."""
+        folds = label != "value"  # the values of options are looked up as they are written
         if not isinstance(value, Mapping):
-            # A bare text is an id for these two only.
-            known = self._names.get((kind, str(value))) if kind in ("project", "issuetype") else None
-            return known or str(value)
+            said = str(value)
+            by_id = self._names.get((kind, said)) if kind in _BARE_IDS else None
+            return by_id or (self._names.get((kind, said.casefold())) if folds else None) or said
         name, id = value.get(label), value.get("id")
         if name is None:
             return self._names.get((kind, str(id)))
-        # Ids are digits. A name of digits is its own.
-        if id is not None and str(id) != str(name):
-            self._remember(kind, str(id), str(name))
+        if id is None:
+            return (self._names.get((kind, str(name).casefold())) if folds else None) or str(name)
+        self._remember(kind, str(id), str(name))
+        if folds:
+            self._remember(kind, str(name).casefold(), str(name))
         return str(name)
 
     def _record(self, value: Any) -> str | None:
@@ -137,10 +152,6 @@ class Forms:
             lower = value.get("child")
         first = self._named(id, upper, "value")
         return [first] if lower is None else [first, self._named(id, lower, "value")]
-
-
-def _folded(name: str | None) -> str | None:
-    return None if name is None else name.casefold()
 
 
 def rich(value: Any) -> Any:

@@ -10,7 +10,21 @@ from typing import Any
 import pytest
 
 from connectors.kit import conformance
-from connectors.kit.contract import Changes, Connector, Doubt, Outcome, Page, Record, Scope, Write, Written
+from connectors.kit.contract import (
+    Census,
+    Changes,
+    Connector,
+    Doubt,
+    Fields,
+    Outcome,
+    Page,
+    Record,
+    Scope,
+    Standing,
+    Touch,
+    Write,
+    Written,
+)
 from connectors.kit.errors import InDoubt, Unavailable
 from connectors.memory import Memory
 from tests.conformance.memory_subject import MemorySubject
@@ -82,6 +96,49 @@ class KeepsItsTurn(Memory):
         return await super().count(scope)
 
 
+class ShowsValuesAsTheyLie(Memory):
+    async def stand(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Standing]:
+        there = await super().stand(entity, targets, fields)
+        rows: dict[str, Fields] = {record.key: record.fields for record in self.store.records(entity)}
+        return {target: one._replace(fields=rows[target]) for target, one in there.items()}
+
+
+class ShowsWhatIsGone(Memory):
+    async def stand(self, entity: str, targets: Sequence[str], fields: Sequence[str]) -> dict[str, Standing]:
+        there = await super().stand(entity, targets, fields)
+        return {target: there.get(target) or Standing(target, "", "", {}) for target in targets}
+
+
+class ClaimsWhatHangs(Memory):
+    async def hanging(self, entity: str, child: str, targets: Sequence[str]) -> list[Standing]:
+        return [one._replace(xid=one.xid or "OURS") for one in await super().hanging(entity, child, targets)]
+
+
+class EndsTheCensusEarly(Memory):
+    async def census(self, entity: str, rest: str, limit: int) -> Census:
+        return (await super().census(entity, rest, limit))._replace(rest=None)
+
+
+class CountsEverything(Memory):
+    async def tally(self, entity: str) -> int | None:
+        return 1 + (await super().tally(entity) or 0)
+
+
+class NoticesNobody(Memory):
+    async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
+        return {}
+
+
+class TakesUsForAnother(Memory):
+    async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
+        return {target: Touch(await self.me(), self._clock.now()) for target in targets}
+
+
+class KeepsItsMark(Memory):
+    async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        return await self.update(entity, writes)
+
+
 _BREAKS: dict[type[Memory], str] = {
     EndsAtAShortPage: "every_record_is_read_once_and_in_key_order_whatever_the_page_size",
     RepeatsARecord: "every_record_is_read_once_and_in_key_order_whatever_the_page_size",
@@ -93,6 +150,14 @@ _BREAKS: dict[type[Memory], str] = {
     ShufflesOutcomes: "outcomes_come_in_order_one_for_each_write",
     TellsTheValue: "a_create_that_never_arrived_is_not_found",
     OverwritesAll: "an_update_touches_only_the_fields_it_names",
+    ShowsValuesAsTheyLie: "every_kind_of_field_reads_back_as_sent",
+    ShowsWhatIsGone: "what_is_gone_does_not_stand",
+    ClaimsWhatHangs: "what_hangs_on_a_record_is_told_ours_and_foreign",
+    EndsTheCensusEarly: "the_census_tells_everything_of_ours_once",
+    CountsEverything: "the_census_tells_everything_of_ours_once",
+    NoticesNobody: "changes_by_others_are_told_with_name_and_time",
+    TakesUsForAnother: "our_own_writes_are_nobody_elses",
+    KeepsItsMark: "our_mark_comes_off_with_a_restore_that_names_none",
     KeepsItsTurn: "the_count_leaves_nothing_out",
 }
 

@@ -95,6 +95,20 @@ def test_a_choice_sent_by_its_id_is_told_by_name_once_it_was_seen() -> None:
     asyncio.run(run())
 
 
+def test_choices_are_told_by_the_names_that_people_see() -> None:
+    async def run() -> None:
+        async with desk(site()) as jira:
+            await jira.learn("issue")
+            sent = fields("one", issuetype="INCIDENT", priority="high", customfield_10053="Minor")
+            assert jira.canonical("issue", {**sent, "issuetype": "10001"})["issuetype"] != "10001"
+            told = {"project": "DESK", "issuetype": "Incident", "summary": "one", "priority": "High"}
+            assert jira.canonical("issue", sent) == told | {"customfield_10053": "Minor"}
+            [target] = await ids(jira, Write("X1", sent))
+            assert (await jira.stand("issue", [target], list(sent)))[target].fields == jira.canonical("issue", sent)
+
+    asyncio.run(run())
+
+
 def test_a_clone_with_our_label_is_not_ours() -> None:
     double = site()
 
