@@ -1,4 +1,4 @@
-"""Verbs of the proof: sign a wave off, and re-check what was signed."""
+"""Verbs of the proof: ask the rules, sign a wave off, and re-check what was signed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cockpit.client import BadFolder, Client, Refusal
 from cockpit.format import caused, count, moment
 from cockpit.recheck import recheck
 from cockpit.terminal import say, say_json, typed
-from engine.wire import Receipt, RuleResult, Sign, SignOff
+from engine.wire import Receipt, RuleResult, Sign, SignOff, Validate, Validation
 
 Folder = Annotated[Path, typer.Option("--dir", "-C", help="The migration folder.", show_default="here")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
@@ -51,6 +51,23 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         message = client.post("/sign", Receipt, command, timeout=_LONG).message
         sentence, _, verb = message.partition("cutover ")
         say(sentence + typed(client.folder)(verb) if verb else message)
+
+    @app.command(epilog="Example: cutover validate --wave pilot")
+    def validate(
+        folder: Folder = HERE,
+        wave: Annotated[str, typer.Option("--wave", help="Only this wave.", show_default="all that have begun")] = "",
+        as_json: Json = False,
+    ) -> None:
+        """Ask the rules of the playbook, as it is now, about waves as they are now.
+
+        Exit 4: a rule that is a gate fails. A wave that only a gate kept goes on when its gates hold.
+        """
+        answer = engine(folder).post("/validate", Validation, Validate(wave=wave, by=who()), timeout=_LONG)
+        say_json(answer) if as_json else say(*validation_lines(answer.results))
+        failing = [result for result in answer.results if not result.holds]
+        if any(result.gate for result in failing):
+            raise typer.Exit(codes.NEEDS_HUMAN)
+        raise typer.Exit(codes.FAILED if failing else codes.DONE)
 
 
 @manifest_app.command("verify", epilog="Example: cutover manifest verify manifests/pilot-1.json")
@@ -99,6 +116,15 @@ def sign_lines(seen: SignOff) -> Iterator[str]:
         yield f"  {seen.note}"
     for each in (*seen.refusals, *seen.despite):
         yield f"▲ {each}"
+
+
+def validation_lines(results: list[RuleResult]) -> Iterator[str]:
+    """Results by wave."""
+    if not results:
+        yield "No rule was asked: the playbook has none, or no wave has begun."
+    for wave in dict.fromkeys(result.wave for result in results):
+        yield f"Wave {wave}"
+        yield from (f"  {line}" for line in rule_lines([result for result in results if result.wave == wave]))
 
 
 def rule_lines(results: list[RuleResult]) -> Iterator[str]:

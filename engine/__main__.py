@@ -23,6 +23,7 @@ from engine.control import Attention, door
 from engine.errands import Errands
 from engine.errors import EngineError, Occupied
 from engine.facts import Facts
+from engine.inspector import Inspector
 from engine.ledger import Ledger
 from engine.live import Broadcast, Pictures
 from engine.manifest import Seal
@@ -79,8 +80,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             pictures = Pictures(snapshots, telemetry, windows, alerts=watch.alerts, runbook=phases.status)
             live = Broadcast(pictures.take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
+            inspector = Inspector(conductor, ledger, clock)
             signoffs = SignOffs(conductor, ledger, lambda: Seal(premises.signing_key(clock)), clock)
-            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases, signoffs)
+            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases, signoffs, inspector)
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )

@@ -11,8 +11,9 @@ from connectors.kit.errors import Misconfigured
 from engine.clock import Clock
 from engine.flow import Flow, Tie
 from engine.ledger import Ledger
-from engine.mapping import Mapper, compile_entity
+from engine.mapping import Mapper, MappingError, compile_entity
 from engine.systems import Systems
+from engine.validation import Check, compile_rule
 from engine.waves import Part
 from runbooks.migration import Migration
 from runbooks.playbook import Child, EntityPair, Playbook
@@ -29,6 +30,7 @@ class PlannedWave:
     workers: int
     playbook: str  # content hash
     parts: tuple[Part, ...]
+    rules: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,11 @@ async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock
     waves: dict[str, PlannedWave] = {}
     for book in migration.playbooks:
         order = _referred_first(book)
+        rules = _rules(migration, book, flows)
         for wave in book.waves:
             parts = tuple(Part(flows[entity], wave.filters[entity]) for entity in order if entity in wave.filters)
             waves[wave.wave] = PlannedWave(
-                wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts
+                wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts, rules
             )
             await ledger.add_wave(wave.wave)
     return Assembly(migration, connectors, flows, _after_one_another(waves))
@@ -84,6 +87,18 @@ def _where(migration: Migration, book: Playbook, at: int, path: tuple[str | int,
 
 def _takes_documents(target: Connector, entity: str) -> bool:
     return target.traits(entity).documents
+
+
+def _rules(migration: Migration, book: Playbook, flows: dict[str, Flow]) -> tuple[Check, ...]:
+    problems: list[str] = []
+
+    def where(at: int, key: str) -> str:
+        return migration.where(book.playbook, ("rules", at, key))
+
+    rules = tuple(compile_rule(rule, flows, partial(where, at), problems) for at, rule in enumerate(book.rules))
+    if problems:
+        raise MappingError(problems)
+    return rules
 
 
 async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector], program: str, ledger: Ledger) -> Flow:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
+from functools import partial
 
 from engine.assembly import Assembly, PlannedWave
 from engine.checks import preflight
@@ -14,6 +15,7 @@ from engine.clock import Clock
 from engine.context import Context
 from engine.errors import EngineError, Refused
 from engine.exclusion import exclude, take_back
+from engine.inspection import rules_hold
 from engine.ledger import Ledger
 from engine.model import LOADED, UNCHECKED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
@@ -82,6 +84,13 @@ class Conductor:
             if self._stopping or (self.busy and wave in self.running):
                 self._refuse_when_busy()
             yield planned
+
+    async def afresh(self) -> Assembly:
+        """The migration as its folder stands now; while a run goes on, as it stood when that began."""
+        async with self._one_at_a_time:
+            if not self.busy:
+                await self._assemble_anew()
+            return self.assembly
 
     async def take_up_holds(self) -> None:
         """Holds of engines before this one stand until a person lifts them."""
@@ -323,7 +332,8 @@ class Conductor:
             self._born,
         )
         flows = tuple(self.assembly.flows.values())
-        return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers)
+        last_look = partial(rules_hold, self.assembly, row, self._ledger, self._clock)
+        return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look)
 
     # ------------------------------------------------------------ refusals
 

@@ -24,6 +24,7 @@ from engine.clock import Clock
 from engine.closeup import CloseUps
 from engine.conductor import Conductor
 from engine.errors import EngineError
+from engine.inspector import Inspector
 from engine.ledger import Ledger
 from engine.live import Broadcast
 from engine.phases import Phases
@@ -47,6 +48,7 @@ from engine.wire import (
     Start,
     Stop,
     Tick,
+    Validate,
 )
 from runbooks.errors import LoadError
 
@@ -105,6 +107,7 @@ def door(
     watch: Watch,
     phases: Phases,
     signoffs: SignOffs,
+    inspector: Inspector,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -124,6 +127,9 @@ def door(
 
     async def runbook(_: Request) -> BaseModel:
         return await phases.required()
+
+    async def results(_: Request) -> BaseModel:
+        return await inspector.results()
 
     async def sign_off(request: Request) -> BaseModel:
         return await signoffs.preview(request.query_params.get("wave", ""))
@@ -177,6 +183,8 @@ def door(
             route("/live", "GET", live),
             route("/wave", "GET", wave),
             route("/runbook", "GET", runbook),
+            route("/validate", "GET", results),
+            route("/validate", "POST", command(Validate, inspector.validate)),
             route("/sign", "GET", sign_off),
             route("/sign", "POST", command(Sign, signoffs.sign)),
             route("/plan", "GET", plan),

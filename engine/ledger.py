@@ -338,6 +338,31 @@ class Ledger(Asides):
         )
         return [OpenReference(*row) for row in rows]
 
+    async def loose_ends(self, wave: int, entity: int) -> list[tuple[int, int, int]]:
+        """Ties of this wave's records that are not tied yet: (other entity, bucket of the other end or 0, how many)."""
+        rows = await self._db.read(
+            "SELECT r.to_entity, coalesce(b.bucket, 0), count(*) FROM reference r "
+            "LEFT JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
+            "WHERE r.done = 0 AND r.entity = ? AND r.wave = ? GROUP BY 1, 2",
+            (entity, wave),
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    async def loose_keys(self, wave: int, entity: int, to_entity: int, bucket: int, limit: int) -> list[str]:
+        """Keys of records that have such ties, each once."""
+        rows = await self._db.read(
+            "SELECT DISTINCT r.key FROM reference r LEFT JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
+            "WHERE r.done = 0 AND r.entity = ? AND r.wave = ? AND r.to_entity = ? AND coalesce(b.bucket, 0) = ? "
+            "ORDER BY r.key LIMIT ?",
+            (entity, wave, to_entity, bucket, limit),
+        )
+        return [row[0] for row in rows]
+
+    async def references(self, wave: int, entity: int) -> int:
+        """Ties of this wave's records, tied or not."""
+        rows = await self._db.read("SELECT count(*) FROM reference WHERE entity = ? AND wave = ?", (entity, wave))
+        return int(rows[0][0])
+
     async def tied(self, entity: int, references: Sequence[OpenReference]) -> None:
         """The second pass has tied these together."""
         packed = orjson.dumps([(r.key, r.name, r.to_key) for r in references]).decode()

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from engine.ledger import Ledger
-from engine.wire import Message, RuleResult
+from engine.wire import Drift, Message, RuleResult
 
 GATE = "gate: "
 """How the cause begins when a wave needs a person because a gate fails."""
+
+NOTES = " The proof says: "
+"""What comes in that cause before the notes of the wave's proof."""
+
+DRIFT = "drift:"
+"""A name in `meta`, with the wave's behind it: what the last comparison of the sides said, a `Drift` as JSON."""
 
 _NAME = "rules:"  # in `meta`, with the wave's name behind it
 
@@ -25,6 +31,11 @@ class Ruling(Message):
 async def last_ruling(ledger: Ledger, wave: str) -> Ruling | None:
     kept = await ledger.get_meta(_NAME + wave)
     return Ruling.model_validate_json(kept) if kept else None
+
+
+async def last_drift(ledger: Ledger, wave: str) -> Drift | None:
+    said = await ledger.get_meta(DRIFT + wave)
+    return Drift.model_validate_json(said) if said else None
 
 
 async def keep_ruling(ledger: Ledger, wave: str, ruling: Ruling) -> None:

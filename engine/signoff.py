@@ -16,14 +16,11 @@ from engine.ledger import Ledger
 from engine.logbook import WaveRow
 from engine.manifest import Counts, Seal, write_durably, write_manifest, write_records
 from engine.model import Bucket, WaveState
-from engine.rulings import GATE, last_ruling
+from engine.rulings import GATE, last_drift, last_ruling
 from engine.signed_page import page
-from engine.wire import Drift, Message, Receipt, Sign, SignedCause, SignedEntity, SignOff
+from engine.wire import Message, Receipt, Sign, SignedCause, SignedEntity, SignOff
 from engine.wire.manifest import FOLDER, Manifest, SignedFile
 from engine.wire.manifest import digest as digest_of
-
-DRIFT = "drift:"
-"""A name in `meta`, with the wave's behind it: what the last comparison of the sides said, a `Drift` as JSON."""
 
 _RUNNING = "it is part of the run that goes on. Watch: cutover status --watch. End it: cutover stop"
 _LAST = "manifest"  # names in `meta`: the migration's newest manifest; `manifest:WAVE`, the wave's
@@ -76,9 +73,10 @@ class SignOffs:
         entities = await self._entities(planned, row)
         ruling = await last_ruling(ledger, row.name)
         results = ruling.results if ruling else []
-        said = await ledger.get_meta(DRIFT + row.name)
-        drift = Drift.model_validate_json(said) if said else None
+        drift = await last_drift(ledger, row.name)
         refusals = [*refusals, *_unfinished(row, entities)]
+        if (planned.rules or results) and (ruling is None or ruling.playbook != planned.playbook):
+            refusals.append(f"its rules were not asked since the playbook changed; cutover validate --wave {row.name}")
         despite = [
             f"the rule {result.rule} fails: {result.note or f'{result.failed:,} of {result.checked:,}'}"
             for result in results
@@ -92,6 +90,7 @@ class SignOffs:
             file=f"{FOLDER}/{row.name}-{await self._number(row.name)}.json",
             playbook=self._playbook(row.name),
             playbook_version=row.playbook,
+            rules_version=ruling.playbook if ruling else "",
             entities=entities,
             rules=results,
             drift=drift,
@@ -149,6 +148,7 @@ class SignOffs:
                 engine=version("cutover-cockpit"),
                 playbook=seen.playbook,
                 playbook_version=seen.playbook_version,
+                rules_version=seen.rules_version,
                 approved_by=row.approved,
                 started=row.started,
                 ended=row.ended,

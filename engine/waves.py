@@ -12,6 +12,7 @@ from engine.context import Context
 from engine.copying import Copier
 from engine.errors import EngineError
 from engine.flow import Flow
+from engine.inquiry import Ask
 from engine.links import tie
 from engine.model import Bucket, WaveState
 from engine.patience import Brake, Patience
@@ -19,6 +20,14 @@ from engine.pipeline import Pipeline
 from engine.proof import Sum, add_up, sweep
 
 _ROUNDS = 3  # times that counts may disagree because people go on working, before the difference is reported
+
+
+LastLook = Callable[[Ask, str], Awaitable[str]]
+"""What is left to ask of a wave whose sum holds, with the notes of its proof: why it needs a person, or ""."""
+
+
+async def nothing_more(_ask: Ask, _notes: str) -> str:
+    return ""
 
 
 class Part(NamedTuple):
@@ -43,6 +52,7 @@ class WaveRunner:
         brake: Brake,
         chunk: int,
         workers: int,
+        last_look: LastLook = nothing_more,
     ) -> None:
         """`flows` are all of the migration: this wave may bring the other end of their references."""
         self.name = context.name
@@ -50,6 +60,7 @@ class WaveRunner:
         self._parts = parts
         self._flows = flows
         self._patience = Patience(context, brake)
+        self._last_look = last_look
         self._pipeline = Pipeline(context)
         self._copiers = {
             part.flow.name: Copier(context, part.flow, part.scope, self._pipeline, self._patience, chunk, workers)
@@ -139,6 +150,8 @@ class WaveRunner:
         in_doubt = sum(n.get(Bucket.IN_DOUBT, 0) for (wave, _), n in tally.items() if wave == context.wave)
         if in_doubt:
             cause = f"in_doubt: {in_doubt} records exist at the target or not; type: cutover quarantine list"
+            return await self._end(WaveState.NEEDS_HUMAN, cause)
+        if cause := await self._last_look(self._patience.ask, "; ".join(notes)):
             return await self._end(WaveState.NEEDS_HUMAN, cause)
         await context.ledger.loaded(context.name, "; ".join(notes))
         return WaveState.AWAITING_SIGN_OFF

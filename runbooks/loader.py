@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from runbooks import checks, order, secrets
+from runbooks import checks, order, secrets, validation
 from runbooks.base import Model
 from runbooks.document import Document, is_there, read
 from runbooks.errors import LoadError, Problem
@@ -43,6 +43,7 @@ def load(folder: Path) -> Migration:
     if len(documents) == len(listed):  # a name may stand in a file that could not be read
         problems += checks.entities_known(documents)
         problems += checks.waves_in_order(documents)
+        problems += validation.problems(documents)
     sound = not problems
     plan = _runbook_document(folder, document, problems)
     runbook = _model(Runbook, plan, problems) if plan is not None else None

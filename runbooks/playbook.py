@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from runbooks.base import Items, Model, Name, Text, digest, wrong
 from runbooks.rules import Rule
+from runbooks.validation import ValidationRule
 
 Fields = dict[Annotated[str, Field(min_length=1)], Rule]
 """Target field: the rule that makes it."""
@@ -149,6 +150,8 @@ class Playbook(Model):
     """The kinds of records."""
     waves: Items[Wave] = Field(min_length=1)
     """What moves together, and in which order."""
+    rules: Items[ValidationRule] = ()
+    """What must be true of every wave."""
 
     @property
     def name(self) -> str:

@@ -55,6 +55,7 @@ class Manifest(Message):
     engine: str  # version
     playbook: str
     playbook_version: str  # the wave ran with it
+    rules_version: str = ""  # the playbook whose rules were asked; empty when it has none
     approved_by: str
     started: str
     ended: str

@@ -56,6 +56,7 @@ class SignOff(Message):
     file: str  # where the manifest will be
     playbook: str
     playbook_version: str  # the wave ran with it
+    rules_version: str = ""  # the playbook whose rules were asked; empty when it has none
     entities: list[SignedEntity]
     rules: list[RuleResult]
     drift: Drift | None

@@ -101,3 +101,48 @@ def test_at_a_terminal_the_name_is_asked_for_after_what_is_signed_was_shown(tmp_
         shown = done.stdout.decode()
         assert shown.index("12 synced") < shown.index("Type the wave's name") < shown.index("is signed off")
         assert json.loads((it.folder / "manifests" / "pilot-1.json").read_bytes())["number"] == 1
+
+
+RULES = """
+rules:
+  - { rule: urgent, about: urgent ones are high, each: paper, when: 'source.priority == "1"',
+      then: 'target.priority == "high"', gate: true, owner: desk }
+  - { rule: owned, about: all have an owner, each: paper, then: 'target.owner != ""' }
+"""
+
+
+def test_rules_are_asked_by_a_verb_and_a_rule_that_fails_shows_in_the_exit_code(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 12) as it:
+        book = it.folder / "book.yaml"
+        book.write_text(book.read_text() + RULES)
+        assert "No rule was asked" in it.type("validate").out
+        assert it.type("run").code == codes.DONE
+        done = it.type("validate", "--wave", "pilot")
+        assert done.code == codes.FAILED
+        assert "✔ urgent: urgent ones are high (6 checked)" in done.out
+        assert "▲ owned: all have an owner (12 checked, 6 fail)" in done.out
+        assert "K000, K002" in done.out
+        found = it.type("validate", "--json").json["results"]
+        assert [(each["rule"], each["wave"], each["holds"]) for each in found][:2] == [
+            ("urgent", "pilot", True),
+            ("owned", "pilot", False),
+        ]
+        signed(it)
+        assert (
+            "| owned | all have an owner | warning |  | FAILS: 6 of 12 checked |"
+            in (it.folder / "manifests" / "pilot-1.md").read_text()
+        )
+
+
+def test_a_gate_that_fails_ends_a_run_with_4(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 12) as it:
+        book = it.folder / "book.yaml"
+        book.write_text(book.read_text() + RULES.replace("owned,", "owned, gate: true,"))
+        run = it.type("run")
+        assert run.code == codes.NEEDS_HUMAN
+        assert "gate: owned (all have an owner): 6 of 12 fail" in run.out
+        assert it.type("validate").code == codes.NEEDS_HUMAN
+        refused = signed(it)
+        assert refused.code == codes.FAILED
+        assert "--despite" in refused.err
+        assert signed(it, "--despite", "owners come later").code == codes.DONE

@@ -168,7 +168,7 @@ def with_snippet(folder: Path, snippet: str) -> Migration:
         document["systems"].update(said)
     elif set(said) <= SECTIONS:
         document["entities"][0].update(said)
-    elif "waves" in said:
+    elif {"waves", "rules"} & set(said):
         document.update(said)
     else:
         document["entities"][0]["fields"].update(said)

@@ -18,7 +18,8 @@ from engine.errors import Refused
 from engine.ledger import Ledger
 from engine.manifest import Seal, write_manifest, write_records
 from engine.model import Bucket, Entry, SetAside
-from engine.signoff import DRIFT, SignOffs, void
+from engine.rulings import DRIFT
+from engine.signoff import SignOffs, void
 from engine.wire import CheckReport, Drift, Sign, SignedEntity
 from engine.wire.manifest import Manifest, SignedFile
 from tests.engine.memory_migration import Night, fill, go, night, write
