@@ -1,11 +1,13 @@
-"""A folder of files tells what became of our writes. A file names nobody: who changed a record it cannot tell.
+"""A folder of files tells what became of our writes.
 
-The key of a record that we wrote is its external id, so every record of a target's file stands under its key.
+The key of a record that we wrote is its external id, so every record of a target's file stands under its key. A file
+names nobody. So as soon as it holds anything that this process has not written, all of it may be somebody else's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.file.folder import Folder
@@ -13,6 +15,8 @@ from connectors.file.formats import Unreadable, cell
 from connectors.file.table import Table
 from connectors.kit.canonical import fields_of, plain
 from connectors.kit.contract import Census, Fields, Record, Standing, Touch
+
+SOMEBODY = "somebody"
 
 
 class FileReadback:
@@ -68,8 +72,16 @@ class FileReadback:
         return await self.folder.call("tally", work)
 
     async def others(self, entity: str, targets: Sequence[str]) -> dict[str, Touch]:
-        """Nobody can be told. A change shows in the version and the fields of a standing."""
-        return {}
+        """Every record of a file that this process has not written alone, touched when that was found on disk."""
+
+        def work() -> dict[str, Touch]:
+            table = self.folder.perhaps(entity)
+            if table is None or not table.foreign:
+                return {}
+            touch = Touch(SOMEBODY, datetime.fromtimestamp(table.foreign, UTC))
+            return {target: touch for target in targets if table.index.get(target) is not None}
+
+        return await self.folder.call("others", work)
 
     async def me(self) -> str:
         return "cutover"

@@ -49,6 +49,7 @@ class Table:
         self.end = 0  # bytes: whole lines reach so far
         self.last = 0  # bytes: where the last of them starts
         self.number = 1  # of the line that starts at `end`
+        self.foreign = 0.0  # when it last held what this process has not written, in seconds since 1970; 0: never
         self._delimiter = delimiter
         self._seen = _Seen(0, 0, 0)
         self._tail_seen = 0
@@ -79,6 +80,8 @@ class Table:
         if self._file is None or not grown or self._tail() != self._tail_seen:
             self._begin()
         self._take(repairing)
+        if len(self.index):
+            self.foreign = there.st_mtime
         self._saw(seen)
 
     def appended(self, places: Iterable[Place], end: int, names: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from connectors.jira import connect
+from connectors.jira.connector import Jira
 from connectors.kit.contract import Connection, Move, Scope, Write, Written
 from connectors.rehearsal.jira import JiraDouble
 from tests.jira.desk import AUTH, QUICK, content, doubts, write
@@ -70,7 +71,11 @@ async def use_everything(transport: Recording, double: JiraDouble) -> None:
             assert b"".join([piece async for piece in jira.content(entity, record)()]) == b"abc"
         if entity == "comment":
             await jira.update(entity, [Write("C1", {"body": "c"}, outcome.target)])
+        await jira.learn(entity)
+        assert list(await jira.stand(entity, [outcome.target], list(child.fields))) == [outcome.target]
+        assert len(await jira.hanging("issue", entity, [one])) == 1
         await jira.delete(entity, [outcome.target])
+    await read_back(jira, [one, two])
     await jira.accounts(["cutover@example.com"])
     await jira.emails(["a", "b"])
     await read_all(jira, scope, parts=2, limit=2)
@@ -79,6 +84,18 @@ async def use_everything(transport: Recording, double: JiraDouble) -> None:
     await jira.changes(scope, position)
     await jira.delete("issue", [three])
     await jira.close()
+
+
+async def read_back(jira: Jira, targets: list[str]) -> None:
+    names = ["summary", "labels", "priority"]
+    await jira.learn("issue")
+    assert len(await jira.stand("issue", targets, names)) == 2
+    await jira.census("issue", "", 10)
+    await jira.tally("issue")
+    await jira.others("issue", targets)
+    image = await jira.image("issue", targets, names)
+    for xid in ("XID0000", ""):
+        await jira.restore("issue", [Write(xid, image[targets[0]], targets[0])])
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason="the vendor's description of the API is not here")
