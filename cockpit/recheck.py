@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,6 @@ from engine.wire.manifest import FORMAT, LEAVES, Manifest, SignedRecords, digest
 _LEFT = "left"  # no part of the sum
 _RESTORE = "Get the files anew from where they were signed"
 _LARGEST = 64_000_000  # bytes of a manifest or its page: beyond that it is none
-_LONGEST = 100_000  # bytes of a line of records
 
 
 class _Read(NamedTuple):
@@ -135,7 +135,8 @@ def _counted(path: Path, signed: SignedRecords) -> tuple[Counter[tuple[str, str]
         found = dict.fromkeys(LEAVES, digest(b""))
         last = ""
         with path.open("rb") as file:
-            for digits, lines in _leaves(file):
+            for prefix, group in groupby(file, itemgetter(slice(2, 4))):
+                digits, lines = prefix.decode("latin-1"), list(group)
                 data = b"".join(lines)
                 if digits not in found or digits <= last:
                     raise _Broken(f"{path.name} was changed: its records are not in order")
@@ -148,19 +149,6 @@ def _counted(path: Path, signed: SignedRecords) -> tuple[Counter[tuple[str, str]
     if not damaged and counts.total() != signed.lines:
         raise _Broken(f"{path.name} has {counts.total():,} records; {signed.lines:,} were signed")
     return counts, damaged
-
-
-def _leaves(file: Any) -> Iterator[tuple[str, list[bytes]]]:
-    """Lines in a row that belong to one leaf."""
-    digits, lines = b"", list[bytes]()
-    while line := file.readline(_LONGEST):
-        if line[2:4] != digits:
-            if lines:
-                yield digits.decode("latin-1"), lines
-            digits, lines = line[2:4], []
-        lines.append(line)
-    if lines:
-        yield digits.decode("latin-1"), lines
 
 
 def _parsed(name: str, digits: str, lines: list[bytes]) -> list[tuple[str, str]]:

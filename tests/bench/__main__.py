@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from tests.bench import alone, attached, contest, profile, screen
+from tests.bench import alone, attached, contest, manifest, profile, screen
 from tests.bench.process import BenchError
 
 HTTP_RECORDS, LATENCIES = (20_000, 200_000), (0.0, 20.0)
@@ -20,6 +20,7 @@ QUICK_RESUME = 30_000  # fewer are done before anyone can kill it
 # For the estimate only: records a second of the slowest contender, and seconds a run needs around that.
 _SLOW, _AROUND = 7_000, 6
 _ALONE = 25_000
+_LISTED = 40_000
 _SCREEN, _QUICK_SCREEN = 120, 15  # seconds
 
 
@@ -36,6 +37,10 @@ def main() -> int:
         "attached": (
             lambda: 2 * asked.runs * (max(_alone(asked)) / _ALONE + 3),
             lambda: attached.show(max(_alone(asked)), asked.runs),
+        ),
+        "manifest": (
+            lambda: sum(_alone(asked)) / _LISTED + asked.runs * 6,
+            lambda: manifest.show(_alone(asked), asked.runs),
         ),
         "screen": (lambda: _QUICK_SCREEN if asked.quick else _SCREEN, lambda: screen.show(asked.quick)),
     }
@@ -55,7 +60,10 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="The figures, measured side by side.")
     parser.add_argument(
-        "part", nargs="?", default="all", choices=["all", "http", "engine", "memory", "resume", "attached", "screen"]
+        "part",
+        nargs="?",
+        default="all",
+        choices=["all", "http", "engine", "memory", "resume", "attached", "manifest", "screen"],
     )
     parser.add_argument("--records", type=int, nargs="+", help="sizes (resume and attached take the largest)")
     parser.add_argument(

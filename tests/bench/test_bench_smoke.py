@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench import alone, contest
+from tests.bench import alone, contest, manifest
 from tests.bench.doubles import issues, served
 
 RECORDS = 2_000
@@ -45,3 +45,9 @@ def test_the_engine_alone_settles_every_record() -> None:
 def test_a_killed_engine_goes_on_where_it_was() -> None:
     resumed = alone.resume(30_000)
     assert 15_000 <= resumed.kept < 30_000
+
+
+def test_a_manifest_is_signed_and_re_checked() -> None:
+    made = manifest.measure(3_000, 1)
+    assert made.size > 3_000 * 80
+    assert made.checker < 200e6
