@@ -214,8 +214,13 @@ def stop(folder: Folder = HERE) -> None:
 @app.command(epilog="Example: cutover log | tail")
 def log(folder: Folder = HERE, as_json: Json = False) -> None:
     """The audit trail: who did what, when."""
-    events = _engine(folder).get("/events", Events)
-    say_json(events) if as_json else say(*words.event_lines(events))
+    client = _engine(folder)
+    trail = client.get("/events", Events)
+    page = trail
+    while page.events:  # one answer holds only so many of them
+        page = client.get("/events", Events, after=page.events[-1].id)
+        trail = Events(events=[*trail.events, *page.events])
+    say_json(trail) if as_json else say(*words.event_lines(trail))
 
 
 # ---------------------------------------------------------------- what was set aside

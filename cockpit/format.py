@@ -337,6 +337,8 @@ def aside_lines(held: Quarantine) -> list[str]:
             f"  {caused(record.field, record.cause)}",
             f"  tried {counted(record.tries, 'time')}; at the target: {record.target or 'not there'}",
         ]
+        if record.rule:
+            lines.append(f"  made by: {record.rule} ({record.where})")
     return lines
 
 

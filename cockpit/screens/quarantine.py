@@ -98,7 +98,8 @@ class QuarantineScreen(QuarantineDeeds, Filtered, inherit_bindings=False):  # Ta
         counts = tuple(
             getattr(entity.buckets, name) for w in picture.status.waves for entity in w.entities for name in _ASIDE
         )
-        if (counts != self._counts or not self._known) and time.monotonic() - self._asked >= _AT_MOST:
+        old = counts != self._counts or not self._known
+        if old and not self._asking and time.monotonic() - self._asked >= _AT_MOST:
             self._counts = counts
             self._ask()
         wide = self.size.width >= _BESIDE

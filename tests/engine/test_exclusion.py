@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.client import NoEngine
 from connectors import memory
 from engine.errors import Refused
 from engine.model import Bucket
 from engine.stories import quarantine
-from engine.wire import Buckets, Exclude, Retry, Run, Status
+from engine.wire import Buckets, Events, Exclude, Receipt, Retry, Run, Status
+from tests.bench.engine_process import engine
+from tests.cockpit.desk import desk, plain, until
 from tests.engine.memory_migration import Night, fill, go, night, write
 
 CAUSE = "priority: value not in the map"
@@ -159,6 +162,26 @@ def test_a_story_names_the_rule_that_is_concerned_and_its_line(tmp_path: Path) -
             assert (record.bucket, record.rule, record.where) == ("excluded", "", "")
 
     go(work)
+
+
+@pytest.mark.parametrize(("when", "excluded"), [("before", 0), ("after", 2)])
+def test_a_kill_at_its_durable_point_leaves_all_of_it_or_nothing(tmp_path: Path, when: str, excluded: int) -> None:
+    rows = plain(6)
+    for row in rows[:2]:
+        row["priority"] = "P5"
+    with desk(tmp_path, rows) as it:
+        with engine(tmp_path, env={"CUTOVER_CRASH_AT": f"{when}:decide:1"}) as process:
+            process.wait_until_up()
+            it.client.post("/run", Receipt, Run(by="ana"))
+            until(lambda: (status := it.status()) is not None and status.run_outcome == "done", "the run is done")
+            with pytest.raises(NoEngine):
+                it.client.post("/exclude", Receipt, Exclude(cause=CAUSE, reason="test data", by="ana"))
+        with engine(tmp_path) as process:
+            process.wait_until_up()
+            total = it.client.get("/status", Status).total
+            assert (total.excluded, total.quarantined, total.planned) == (excluded, 2 - excluded, 6)
+            said = [event.what for event in it.client.get("/events", Events).events]
+            assert ("exclude" in said) == bool(excluded), "the audit trail knows what was done, and nothing else"
 
 
 def mend(it: Night) -> None:
