@@ -17,4 +17,5 @@ BAD_FOLDER, OCCUPIED = 2, 3
 class Message(BaseModel):
     """Frozen; a field that is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: a screen needs a few of them, a verb two.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
