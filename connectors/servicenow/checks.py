@@ -15,6 +15,7 @@ from connectors.servicenow.dictionary import Dictionary
 from connectors.servicenow.feed import Feed
 from connectors.servicenow.instance import ATTACHMENT, TABLE, Instance
 from connectors.servicenow.notes import NOTES
+from connectors.servicenow.others import AUDIT
 from connectors.servicenow.query import conjunction
 from connectors.servicenow.reading import Reader, columns
 from connectors.servicenow.writing import CORRELATION, Writer
@@ -58,7 +59,19 @@ class Checks:
                 findings.append(await self._attachments())
         for entity in writes:
             findings.append(await self._write(entity))
+        if any(entity not in NOTES and entity not in ATTACHMENTS for entity in writes):
+            findings.append(await self._audit())
         return findings
+
+    async def _audit(self) -> Finding:
+        """Needed by a rollback alone, so a missing right stops nothing."""
+        subject = f"read {AUDIT}"
+        try:
+            await self._instance.page(TABLE + AUDIT, "ORDERBYsys_id", ("sys_id",), 1)
+        except Misconfigured:
+            detail = "not readable: a rollback would miss people's changes that we wrote over later"
+            return Finding(subject, True, detail, f"Grant the account read access to {AUDIT}.")
+        return Finding(subject, True, "the audit answers")
 
     async def _account(self) -> list[Finding]:
         fields = ("sys_id", "user_name", "time_zone")

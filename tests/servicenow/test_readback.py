@@ -119,6 +119,15 @@ def test_without_the_audit_the_last_change_is_still_told() -> None:
     on(subject, run)
 
 
+def test_a_check_says_what_a_closed_audit_costs() -> None:
+    async def run(connector: ServiceNow) -> None:
+        told = {finding.subject: finding for finding in await connector.check([], ["incident"])}
+        assert told["read sys_audit"].ok and "rollback" in told["read sys_audit"].detail
+        assert "Grant" in told["read sys_audit"].hint
+
+    on(double(3, audit_readable=False), run)
+
+
 def test_notes_are_told_apart_by_their_marks_and_without_them() -> None:
     subject = double(3)
 

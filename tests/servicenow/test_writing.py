@@ -313,6 +313,7 @@ def test_rights_and_traps_are_findings_with_a_hint():
         ("write incident", True),
         ("write u_vault", False),
         ("write attachment", True),
+        ("read sys_audit", True),
     ]
     assert all(finding.hint for finding in findings if not finding.ok)
 
