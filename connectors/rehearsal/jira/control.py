@@ -134,7 +134,9 @@ def _hang(site: Site, issue: Issue, user: User, doc: dict[str, Any]) -> Issue:
         case "comment":
             editor.comment(issue, editor.body(doc["body"], VERSION), user)
         case "edit_comment":
-            editor.edit_comment(store.comments[int(doc["comment"])], editor.body(doc["body"], VERSION), user, None, None)
+            editor.edit_comment(
+                store.comments[int(doc["comment"])], editor.body(doc["body"], VERSION), user, None, None
+            )
         case "delete_comment":
             editor.delete_comment(store.comments[int(doc["comment"])], user)
         case "attach":
