@@ -87,7 +87,9 @@ class Table(Lines, can_focus=True):
     def _paint(self) -> None:
         at, page = self._at, self.page
         if at is not None:
-            self._top = min(self._top, at) if at < self._top + page else at - page + 1
+            # Going up, the heading above a row is shown with it: the cursor itself never comes there.
+            first = at - 1 if page > 1 and at and not self._rows[at - 1].key else at
+            self._top = min(self._top, first) if at < self._top + page else at - page + 1
         self._top = max(0, min(self._top, len(self._rows) - page))
         visible = self._rows[self._top : self._top + page]
         lines = [self._heading] if self._heading is not None else []

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from textual.pilot import Pilot
 
 from cockpit.app import Cockpit
 from cockpit.screens.base import Station
 from cockpit.widgets.lines import Lines
-from engine.wire import Receipt, Run, RunbookStatus, StepStatus
+from engine.wire import SOCKET, Pause, Receipt, Run, RunbookStatus, StepStatus
 from tests.bench.engine_process import engine
 from tests.cockpit.desk import Desk, desk, plain, until
 
@@ -110,6 +111,15 @@ def ran(it: Desk) -> None:
     """Everything was run to its end."""
     it.client.post("/run", Receipt, Run(by="ana"))
     until(lambda: (status := it.status()) is not None and not status.run, "the run is over")
+
+
+def noise(it: Desk, n: int, by: str = "noise") -> None:
+    """Lines of the audit trail: pauses of one wave by one person."""
+    transport = httpx.HTTPTransport(uds=str(it.client.state / SOCKET))
+    with httpx.Client(transport=transport, base_url="http://engine", trust_env=False, timeout=30) as line:
+        for number in range(n):
+            pause = Pause(wave="rest", reason=f"reason {number}", by=by, wait=False)
+            line.post("/pause", content=pause.model_dump_json().encode()).raise_for_status()
 
 
 def odd(n: int, bad: Sequence[int]) -> list[dict[str, Any]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.wire import Pause, Receipt
-from tests.cockpit.seat import at_work, odd, ran
+from tests.cockpit.seat import at_work, noise, odd, ran
 
 CAUSE = "priority: value not in the map"
 
@@ -34,6 +33,5 @@ def test_a_records_story_names_the_rule_and_where_it_stands(tmp_path: Path) -> N
 
 def test_the_log_is_told_to_its_end_however_long_it_is(tmp_path: Path) -> None:
     with at_work(tmp_path) as it:
-        for number in range(210):
-            it.client.post("/pause", Receipt, Pause(wave="rest", reason=f"reason {number}", by="ana", wait=False))
+        noise(it, 210)
         assert it.type("log").out.splitlines()[-1].endswith("reason 209")

@@ -6,14 +6,8 @@ from pathlib import Path
 
 from cockpit.screens.log import KEPT, Log
 from engine.wire import Event, Pause, Receipt, Resume
-from tests.cockpit.desk import HOSTILE, OBEYED, Desk
-from tests.cockpit.seat import Seat, at_work, ran, seated
-
-
-def noise(it: Desk, n: int, by: str = "noise") -> None:
-    """Lines of the trail: pauses of one wave by one person."""
-    for number in range(n):
-        it.client.post("/pause", Receipt, Pause(wave="rest", reason=f"reason {number}", by=by, wait=False))
+from tests.cockpit.desk import HOSTILE, OBEYED
+from tests.cockpit.seat import Seat, at_work, noise, ran, seated
 
 
 def test_the_newest_line_is_at_the_bottom_and_followed_until_somebody_looks_back(tmp_path: Path) -> None:

@@ -170,10 +170,10 @@ def test_the_selected_step_and_its_detail_are_in_sight_at_every_size(tmp_path: P
         await seat.press("3", "end")
         await seat.sees("Move the pilot", "the engine does it", "cutover run --wave pilot")
         await seat.resize(40, 10)
-        for size in ((80, 24), (120, 40), (200, 60)):
+        for size in ((60, 14), (80, 24), (120, 40), (200, 60)):
             await seat.resize(*size)
             await seat.press("home")
-            await seat.sees("Send the freeze notice", "evidence   the ticket", "Space ticks it")
+            await seat.sees("1 Readiness", "Send the freeze notice", "evidence   the ticket", "Space ticks it")
             await seat.press("end")
             await seat.sees("cutover run --wave pilot")
 
