@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -94,6 +95,8 @@ class Client:
         if self.answers():
             return
         begins, process = self._spawn()
+        # It may outlive us; should it not, somebody has to take note of its end.
+        threading.Thread(target=process.wait, daemon=True).start()
         deadline = time.monotonic() + _STARTS_WITHIN
         while not self.answers():
             code = process.poll()

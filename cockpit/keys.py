@@ -30,8 +30,12 @@ class Key:
     @property
     def shown(self) -> str:
         """As people read it."""
-        first = self.press.partition(",")[0]
-        return _SHOWN.get(first, first.replace("ctrl+", "Ctrl-"))
+        return self.all_shown[0]
+
+    @property
+    def all_shown(self) -> tuple[str, ...]:
+        """With every other key that does the same."""
+        return tuple(_SHOWN.get(each, each.replace("ctrl+", "Ctrl-")) for each in self.press.split(","))
 
 
 _SHOWN = {

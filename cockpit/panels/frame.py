@@ -14,6 +14,7 @@ from cockpit.tones import ALARM, DIM, HEAD, PLAIN, STYLES, WARN, toned
 from engine.wire import Buckets, Live
 
 _RIGHT = ("help", "quit")  # always in the footer, at its right end
+_SMALL = 60  # columns: on fewer, little works beside these keys
 _LAST_LINES = 8  # of an engine's last words
 
 
@@ -27,8 +28,8 @@ def head(store: Store, title: str, who: str, width: int) -> Text:
     tail.append_text(_window(picture))
     right = f"{shortened(who, 24)} " if width >= 100 else ""
     phase = _phase(picture) if width >= 120 else ""
-    fixed = len(" CUTOVER ") + 2 + cell_len(sign[0]) + tail.cell_len + cell_len(phase) + len(title) + 3 + len(right)
-    name = shortened(picture.status.migration, max(8, width - fixed))
+    fixed = len(" CUTOVER ") + 2 + cell_len(sign[0]) + tail.cell_len + cell_len(phase) + len(right)
+    name = shortened(picture.status.migration, max(8, min(40, width - fixed)))
     line = toned((" CUTOVER ", HEAD), name, "  ", sign, phase)
     line.append_text(tail)
     rest = f"{title}  {right}" if right else f"{title} "
@@ -44,7 +45,9 @@ def foot(screen: str, width: int) -> Text:
     screens = [key for key in listed if key.verb in keys.SCREENS]
     ends = [key for verb in _RIGHT if (key := keys.key_of(verb)) is not None]
     pairs = [(key.shown, key.word) for key in ends]
-    if sum(len(key.shown) + len(key.word) + 3 for key in (*listed, *ends)) > width:
+    if width < _SMALL:
+        listed, pairs = [key for key in listed if key.verb in ("pause", "resume")], pairs[-1:]
+    elif sum(len(key.shown) + len(key.word) + 3 for key in (*listed, *ends)) > width:
         listed = [key for key in listed if key not in screens]
         pairs.insert(0, (f"{min(keys.SCREENS.values())}-{max(keys.SCREENS.values())}", "screens"))
     right, line = toned(""), toned("")

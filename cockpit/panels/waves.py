@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rich.text import Text
@@ -50,10 +51,12 @@ def rows(picture: Live, width: int) -> tuple[Text, list[Row]]:
     return heading, [Row(key, line) for key, line in zip(keys, lines, strict=True)]
 
 
-def sign_of(wave: WaveStatus) -> tuple[str, str, str]:
-    """Sign, word and tone of a wave's state."""
+def sign_of(wave: WaveStatus, run: Sequence[str]) -> tuple[str, str, str]:
+    """Sign, word and tone of a wave's state. `run`: the waves that run; what is at work without a run is not."""
     if wave.hold is not None and wave.state not in OVER | _STOPPED:
         return "⏸", "held", WARN
+    if wave.state in ACTIVE and wave.wave not in run:
+        return "■", "interrupted", WARN
     sign, tone = _STATES.get(wave.state, ("·", DIM))
     return sign, wave.state.replace("_", " "), tone
 
@@ -132,7 +135,7 @@ def _end_of_all(status: Status) -> Cell:
 
 
 def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str | Cell]:
-    sign, word, tone = sign_of(wave)
+    sign, word, tone = sign_of(wave, picture.status.run)
     status = picture.status
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None
     begun = wave.state not in ("draft", "ready", "approved") or wave.buckets.to_do < wave.buckets.planned
@@ -168,7 +171,7 @@ def _end(wave: WaveStatus, status: Status, tone: str) -> Cell:
 def title(wave: WaveStatus, status: Status, width: int) -> Text:
     """One wave in one line: which, in what state, how far, when it ends."""
     names = [each.wave for each in status.waves]
-    sign, word, tone = sign_of(wave)
+    sign, word, tone = sign_of(wave, status.run)
     line = toned((f" {sign} ", tone), (shortened(wave.wave, 28), HEAD), " ", (word, tone), f"  {tally(wave.buckets)}  ")
     tail = f" ‹ {names.index(wave.wave) + 1} of {len(names)} › "
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None

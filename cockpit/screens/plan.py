@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 
 from cockpit import keys
 from cockpit.columns import Cell, Column, rule, table
-from cockpit.deeds import WaveDeeds
 from cockpit.format import clock, count, counted, interval, seconds, shortened
 from cockpit.panels import timeline, waves
 from cockpit.screens.filtered import Filtered
@@ -22,7 +21,7 @@ from engine.wire import Live, Plan, PlanWave, Status
 _LINE = 26  # columns of the line of time, at least
 
 
-class PlanScreen(Filtered, WaveDeeds):
+class PlanScreen(Filtered):
     NAME = keys.PLAN
     TITLE_WORD = "plan"
 
@@ -49,12 +48,17 @@ class PlanScreen(Filtered, WaveDeeds):
             self.run_worker(self._ask(), group="plan")
 
     def act_open(self) -> None:
+        self.cockpit.wave = self.query_one(Table).chosen
         self.act_wave()
 
     def on_table_moved(self, event: Table.Moved) -> None:
         event.stop()
-        self.cockpit.wave = event.key
         self.update()
+
+    def _move(self, by: int) -> None:
+        """Where a person goes is what is selected everywhere."""
+        super()._move(by)
+        self.cockpit.wave = self.query_one(Table).chosen
 
     def paint(self, picture: Live) -> None:
         width = self.size.width
@@ -103,7 +107,7 @@ def _rows(plan: Plan, picture: Live, width: int) -> tuple[Text, list[Row]]:
     """What moves on the left, the line of time on the right."""
     status, window = picture.status, timeline.window_of(picture)
     listed = timeline.stays(picture, plan)
-    states = {wave.wave: waves.sign_of(wave) for wave in status.waves}
+    states = {wave.wave: waves.sign_of(wave, status.run) for wave in status.waves}
     columns = (
         Column("", keep=9, least=1), Column("wave", keep=9, least=6, most=24), Column("after", keep=5, most=20),
         Column("records", right=True, keep=6), Column("systems", keep=2, most=40),
