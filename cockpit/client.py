@@ -53,8 +53,8 @@ class Client:
         self.state = folder / STATE_FOLDER
         self.log = self.state / LOG
 
-    def get(self, path: str, reply: type[Reply], **params: object) -> Reply:
-        return self._ask("GET", path, reply, params=params)
+    def get(self, path: str, reply: type[Reply], timeout: float = 60.0, **params: object) -> Reply:
+        return self._ask("GET", path, reply, params=params, timeout=timeout)
 
     def post(
         self, path: str, reply: type[Reply], command: BaseModel | None = None, timeout: float = 60.0, **params: object

@@ -30,6 +30,7 @@ from engine.manifest import Seal
 from engine.pacing import Pacing
 from engine.phases import Phases
 from engine.premises import Premises
+from engine.rollback import Rollbacks
 from engine.shelf import Shelf
 from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
@@ -81,8 +82,21 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             live = Broadcast(pictures.take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
             inspector = Inspector(conductor, ledger, clock)
+            rollbacks = Rollbacks(conductor, ledger)
             signoffs = SignOffs(conductor, ledger, lambda: Seal(premises.signing_key(clock)), clock)
-            app = door(conductor, snapshots, ledger, attention, live, closeups, watch, phases, signoffs, inspector)
+            app = door(
+                conductor,
+                snapshots,
+                ledger,
+                attention,
+                live,
+                closeups,
+                watch,
+                phases,
+                signoffs,
+                inspector,
+                rollbacks,
+            )
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
             )

@@ -129,6 +129,7 @@ async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector],
         writes=await _writes(target, pair.target.system, pair.target.entity, ledger),
         moves=pair.status is not None,
         ties=ties,
+        closes=pair.rollback.status if pair.rollback else "",
     )
     children = [
         await _child(flow, child, own, program, ledger)

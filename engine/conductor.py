@@ -17,7 +17,8 @@ from engine.errors import EngineError, Refused
 from engine.exclusion import exclude, take_back
 from engine.inspection import rules_hold
 from engine.ledger import Ledger
-from engine.model import LOADED, UNCHECKED, WORKING, Bucket, Entry, Hold, SetAside, WaveState
+from engine.logbook import WaveRow
+from engine.model import LOADED, UNCHECKED, UNDONE, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
 from engine.people import People
 from engine.telemetry import Telemetry
@@ -28,7 +29,7 @@ from engine.wire import Exclude, Pause, Receipt, Resolve, Resume, Retry, Run, St
 _REST = 5.0  # seconds that a command waits for its third stage before it answers without it
 _GRACE = 20.0  # seconds that a stop waits for calls on the way
 
-Work = Callable[[WaveRunner], Awaitable[WaveState]]
+Work = Callable[[PlannedWave], Awaitable[WaveState]]
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Conductor:
         async with self._one_at_a_time:
             planned = self.wave(wave)
             if self._stopping or (self.busy and wave in self.running):
-                self._refuse_when_busy()
+                self.refuse_when_busy()
             yield planned
 
     async def afresh(self) -> Assembly:
@@ -111,18 +112,25 @@ class Conductor:
         names = [
             name
             for name in self.assembly.waves
-            if (name in command.waves if command.waves else states[name].state not in LOADED)
+            if (name in command.waves if command.waves else states[name].state not in LOADED | UNDONE)
         ]
         if not names:
             # An engine that died after its last wave left a run without an end: this one ends, and says so.
             self.number = await self._ledger.start_run([], command.by, "")
             await self._ledger.end_run(self.number, "done")
-            return Receipt(accepted=True, durable=True, effective=True, message="Every wave is loaded: nothing to run.")
+            undone = [name for name in self.assembly.waves if states[name].state in UNDONE]
+            message = (
+                f"Nothing to run. What was rolled back runs only by name: cutover run --wave {undone[0]}"
+                if undone
+                else "Every wave is loaded: nothing to run."
+            )
+            return Receipt(accepted=True, durable=True, effective=True, message=message)
         self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
+        self._refuse_half_undone(names, states)
         await self._preflight([name for name in names if states[name].state in UNCHECKED])
         for name in names:
             await self._ledger.approve(name, command.by, self.assembly.waves[name].playbook)
-        await self._begin(names, command.by, WaveRunner.run)
+        await self.begin(names, command.by, self._run_wave)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Running {', '.join(names)}.")
 
     async def pause(self, command: Pause) -> Receipt:
@@ -182,13 +190,16 @@ class Conductor:
                 records.setdefault(row.wave, {}).setdefault(row.entity, []).append(row.key)
         names = [name for name in self.assembly.waves if name in records or name in children]
 
-        async def again(runner: WaveRunner) -> WaveState:
+        self._refuse_half_undone(names, await self._ledger.waves())
+
+        async def again(planned: PlannedWave) -> WaveState:
+            runner = await self.runner(planned)
             return await runner.retry(records.get(runner.name, {}), children.get(runner.name, {}))
 
         await self._ledger.note(
             command.by, "retry", command.wave, f"{len(rows)} records; cause {command.cause or 'any'}"
         )
-        await self._begin(names, command.by, again)
+        await self.begin(names, command.by, again)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
 
     async def exclude(self, command: Exclude) -> Receipt:
@@ -198,7 +209,7 @@ class Conductor:
             return await exclude(self._ledger, command, self.running)
 
     async def resolve(self, command: Resolve) -> Receipt:
-        self._refuse_when_busy()
+        self.refuse_when_busy()
         rows = await self._ledger.aside(keys=[command.key])
         rows = [row for row in rows if row.bucket is Bucket.IN_DOUBT]
         if not rows:
@@ -249,7 +260,7 @@ class Conductor:
 
     async def _assemble_anew(self) -> None:
         """Take the migration folder as it stands now."""
-        self._refuse_when_busy()
+        self.refuse_when_busy()
         self.assembly = await self._assemble()
         self._people = People()
 
@@ -266,7 +277,11 @@ class Conductor:
         if missing:
             raise Refused(f"Not ready. {cause} All of it: cutover check")
 
-    async def _begin(self, names: list[str], by: str, work: Work) -> None:
+    async def _run_wave(self, planned: PlannedWave) -> WaveState:
+        return await (await self.runner(planned)).run()
+
+    async def begin(self, names: list[str], by: str, work: Work) -> None:
+        """Start `work` on these waves, one after another, as a run. The caller has seen that none goes on."""
         if self._stopping:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         books = sorted({self.assembly.waves[name].playbook for name in names})
@@ -310,17 +325,16 @@ class Conductor:
             planned = self.assembly.waves[name]
             began = self._clock.monotonic()
             written = self._telemetry.totals["written"]
-            state = await work(await self._runner(planned))
-            if state not in LOADED:
+            state = await work(planned)
+            if state not in LOADED and state is not WaveState.ROLLED_BACK:
                 return f"{state}: wave {name}"
             if (n := self._telemetry.totals["written"] - written) >= 100:
                 rate = n / max(0.001, self._clock.monotonic() - began)
                 await self._ledger.set_meta("rate", f"{rate:.3f}")
         return "done"
 
-    async def _runner(self, planned: PlannedWave) -> WaveRunner:
-        row = (await self._ledger.waves())[planned.name]
-        context = Context(
+    def context(self, row: WaveRow) -> Context:
+        return Context(
             row.id,
             row.name,
             self._ledger,
@@ -331,9 +345,14 @@ class Conductor:
             self._secret,
             self._born,
         )
+
+    async def runner(self, planned: PlannedWave) -> WaveRunner:
+        row = (await self._ledger.waves())[planned.name]
         flows = tuple(self.assembly.flows.values())
         last_look = partial(rules_hold, self.assembly, row, self._ledger, self._clock)
-        return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look)
+        return WaveRunner(
+            self.context(row), planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look
+        )
 
     # ------------------------------------------------------------ refusals
 
@@ -344,11 +363,16 @@ class Conductor:
             raise Refused(f"There is no wave {name}. {hint}")
         return self.assembly.waves[name]
 
-    def _refuse_when_busy(self) -> None:
+    def refuse_when_busy(self) -> None:
         if self._stopping:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         if self.busy:
             raise Refused(f"{', '.join(self.running)} is running. Watch: cutover status --watch. End it: cutover stop")
+
+    def _refuse_half_undone(self, names: Iterable[str], states: dict[str, WaveRow]) -> None:
+        for name in names:
+            if states[name].state is WaveState.ROLLING_BACK:
+                raise Refused(f"Wave {name} is half rolled back. First: cutover rollback --wave {name}")
 
     def _refuse_out_of_order(self, names: Iterable[str], states: dict[str, WaveState]) -> None:
         loaded = {name for name, state in states.items() if state in LOADED}

@@ -28,6 +28,7 @@ from engine.inspector import Inspector
 from engine.ledger import Ledger
 from engine.live import Broadcast
 from engine.phases import Phases
+from engine.rollback import Rollbacks
 from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
 from engine.trouble import describe
@@ -42,6 +43,7 @@ from engine.wire import (
     Resolve,
     Resume,
     Retry,
+    Rollback,
     Run,
     Sign,
     Skip,
@@ -108,6 +110,7 @@ def door(
     phases: Phases,
     signoffs: SignOffs,
     inspector: Inspector,
+    rollbacks: Rollbacks,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -133,6 +136,9 @@ def door(
 
     async def sign_off(request: Request) -> BaseModel:
         return await signoffs.preview(request.query_params.get("wave", ""))
+
+    async def rollback(request: Request) -> BaseModel:
+        return await rollbacks.preview(request.query_params.get("wave", ""))
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -187,6 +193,8 @@ def door(
             route("/validate", "POST", command(Validate, inspector.validate)),
             route("/sign", "GET", sign_off),
             route("/sign", "POST", command(Sign, signoffs.sign)),
+            route("/rollback", "GET", rollback),
+            route("/rollback", "POST", command(Rollback, rollbacks.roll_back)),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),

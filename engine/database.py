@@ -71,10 +71,13 @@ class Database:
         self._closing = True
         if self._pump is not None:
             self._wake.set()
-            await self._pump
-            self._pump = None
-        while self._connections:
-            await self._connections.pop().close()
+        pump, self._pump = self._pump, None
+        try:
+            if pump is not None:
+                await pump
+        finally:
+            while self._connections:
+                await self._connections.pop().close()
 
     async def write(self, point: str, statements: Iterable[Statement]) -> list[int]:
         """Run these statements as one transaction; durable on return. Gives the row count of each statement."""

@@ -42,6 +42,7 @@ class Flow:
     children: tuple[Flow, ...] = ()
     ties: Mapping[str, Tie] | None = None
     has_content: bool = False
+    closes: str = ""  # the status that stands for removal where the target deletes nothing
 
     def xid(self, key: str) -> str:
         """The external id of the record with this source key: the same one for ever, and nobody else's."""

@@ -20,8 +20,9 @@ from engine.clock import Clock
 from engine.database import Database, Statement, Witness
 from engine.errors import LedgerError
 from engine.model import Bucket, Entry, Intent, SetAside
+from engine.undos import Undos
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -59,6 +60,7 @@ class Ledger(Asides):
 
     def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
         super().__init__(Database(path, witness), clock)
+        self.undo = Undos(self._db, clock)
         self._entities: dict[str, int] = {}
         self._chunks: dict[tuple[int, int], Chunks] = {}  # as they are on disk
 
@@ -150,6 +152,10 @@ class Ledger(Asides):
     def chunks_of(self, wave: int, entity: int) -> Chunks:
         """What is known of these chunks, without a look at the disk."""
         return self._chunks.setdefault((wave, entity), Chunks())
+
+    def forget_chunks(self, wave: int) -> None:
+        """The wave was rolled back: it has none any more."""
+        self._chunks = {slot: chunks for slot, chunks in self._chunks.items() if slot[0] != wave}
 
     def chunks(self, wave: int) -> tuple[int, int]:
         """(done, opened) chunks of a wave."""
@@ -326,14 +332,15 @@ class Ledger(Asides):
     async def open_references(
         self, wave: int, entity: int, name: str, after: tuple[str, str], limit: int
     ) -> list[OpenReference]:
-        """References whose both ends exist at the target by now, in order of (key, to_key), after `after`."""
+        """References whose both ends exist at the target by now, in order of (key, to_key), after `after`. Those of a
+        record that somebody edited at the target stay as they are."""
         rows = await self._db.read(
             "SELECT r.key, r.name, r.to_key, a.target, b.target FROM reference r "
             "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
             "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
             "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND (r.key, r.to_key) > (?3, ?6) "
             "AND (r.wave = ?5 OR b.wave = ?5) "
-            "AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
+            "AND a.bucket <> 7 AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
             (entity, name, after[0], limit, wave, after[1]),
         )
         return [OpenReference(*row) for row in rows]

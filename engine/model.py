@@ -16,7 +16,7 @@ class Bucket(IntEnum):
     EXCLUDED = 5
     CONFLICT = 6
     EDITED = 7  # edited at the target by somebody else
-    LEFT = 8  # no longer in scope: changed out of it, or deleted at the source; no part of the sum
+    LEFT = 8  # no longer in scope (changed, or deleted at the source), or closed by a rollback; no part of the sum
     OVERLAP = 9  # in this wave's scope, but another wave moved it; no entry of its own
 
     @property
@@ -40,11 +40,14 @@ class WaveState(StrEnum):
     SIGNED_OFF = "signed_off"
     FAILED = "failed"
     NEEDS_HUMAN = "needs_human"
+    ROLLING_BACK = "rolling_back"  # until it has ended, whatever ended meanwhile
+    ROLLED_BACK = "rolled_back"
 
 
 WORKING = frozenset({WaveState.PREFLIGHT, WaveState.COPYING, WaveState.CATCHING_UP, WaveState.RECONCILING})
 UNCHECKED = frozenset({WaveState.DRAFT, WaveState.PREFLIGHT})
 LOADED = frozenset({WaveState.AWAITING_SIGN_OFF, WaveState.SIGNED_OFF})
+UNDONE = frozenset({WaveState.ROLLING_BACK, WaveState.ROLLED_BACK})
 
 
 class Entry(NamedTuple):

@@ -25,7 +25,7 @@ from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
 
-_A_PERSONS = (Bucket.IN_DOUBT, Bucket.EXCLUDED)  # only a person moves it from there
+_A_PERSONS = (Bucket.IN_DOUBT, Bucket.EXCLUDED, Bucket.EDITED)  # only a person moves it from there
 
 
 class Pipeline:

@@ -190,3 +190,41 @@ CREATE TABLE step (                    -- what was said about the runbook's step
     run   INTEGER NOT NULL,            -- of an automatic step; 0: none
     facts TEXT NOT NULL                -- of a gate that passed, JSON; '' for others
 ) WITHOUT ROWID;
+
+-- Version 3 adds
+
+CREATE TABLE rollback (                -- the undoing of a wave: one that goes on, or the last one
+    wave    INTEGER PRIMARY KEY,
+    by      TEXT NOT NULL,
+    despite TEXT NOT NULL,             -- why, although the wave was signed off
+    started TEXT NOT NULL,
+    ended   TEXT NOT NULL,             -- '' while it goes on
+    pass    INTEGER NOT NULL,          -- 0: creates without an answer are looked up; then one after another
+    entity  INTEGER NOT NULL,          -- where it is: this entity's records, after this key
+    after   TEXT NOT NULL,
+    batch   TEXT NOT NULL,             -- JSON: keys of what is being undone at this moment; '': nothing
+    done    TEXT NOT NULL              -- JSON: {entity: {what became of it: records}}
+);
+
+CREATE TRIGGER reference_loosened AFTER UPDATE OF done ON reference WHEN old.done = 1 AND new.done = 0 BEGIN
+    INSERT INTO loose VALUES (new.wave, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
+CREATE TABLE image (                   -- what we wrote over, encrypted; nothing without the key of its wave
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    wave   INTEGER NOT NULL,
+    taken  TEXT NOT NULL,              -- by the target's clock, after which a change is somebody else's
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+
+CREATE TABLE image_key (               -- the key of a wave's images, wrapped by the vault's own
+    wave    INTEGER PRIMARY KEY,
+    wrapped BLOB NOT NULL
+);
+
+CREATE TABLE book (                    -- playbooks that ran, as they were: a re-run may want the mapping of then
+    version TEXT PRIMARY KEY,
+    text    TEXT NOT NULL
+) WITHOUT ROWID;

@@ -26,6 +26,8 @@ WAVE_STATES = (
     "signed_off",
     "failed",
     "needs_human",
+    "rolling_back",
+    "rolled_back",
 )
 
 

@@ -98,6 +98,13 @@ class Reference(Model):
         return self
 
 
+class RollbackRule(Model):
+    """What stands for removal where the target deletes no records of this kind."""
+
+    status: Text
+    """The status to bring them to, as people there call it."""
+
+
 class EntityPair(Model):
     """One kind of record: where it comes from, where it goes, how each field is made."""
 
@@ -122,6 +129,8 @@ class EntityPair(Model):
     """What hangs on a record and moves with it."""
     references: Items[Reference] = ()
     """Ties to other records."""
+    rollback: RollbackRule | None = None
+    """What a rollback does where the target deletes nothing."""
 
 
 class Wave(Model):

@@ -49,6 +49,7 @@ from engine.wire.reports import (
 )
 from engine.wire.runbook import Fact, PhaseStatus, RunbookStatus, StepStatus
 from engine.wire.status import Buckets, EntityStatus, HoldStatus, Status, Waiting, WaveStatus
+from engine.wire.undo import Rerun, RerunField, RerunPreview, Rollback, RollbackPreview, UndoEdited, UndoEntity
 
 __all__ = [
     "BAD_FOLDER",
@@ -87,9 +88,14 @@ __all__ = [
     "Problem",
     "Quarantine",
     "Receipt",
+    "Rerun",
+    "RerunField",
+    "RerunPreview",
     "Resolve",
     "Resume",
     "Retry",
+    "Rollback",
+    "RollbackPreview",
     "RuleResult",
     "Run",
     "RunbookStatus",
@@ -105,6 +111,8 @@ __all__ = [
     "Tick",
     "TracedField",
     "Trial",
+    "UndoEdited",
+    "UndoEntity",
     "Validate",
     "Validation",
     "Waiting",

@@ -140,7 +140,7 @@ def test_the_tutorial_shows_commands_at_all() -> None:
 
 # ---------------------------------------------------------------- YAML
 
-SECTIONS = {"source", "target", "label", "status", "children", "references"}
+SECTIONS = {"source", "target", "label", "status", "children", "references", "rollback"}
 
 
 def snippets(name: str) -> list[str]:

@@ -18,7 +18,7 @@ def durable_points() -> set[str]:
                 if (
                     isinstance(node.func, ast.Attribute)
                     and node.func.attr == "write"
-                    and path.name in ("ledger.py", "logbook.py", "asides.py")
+                    and path.name in ("ledger.py", "logbook.py", "asides.py", "undos.py")
                 ):
                     found |= _texts(node.args[0])
                 found |= {text for keyword in node.keywords if keyword.arg == "point" for text in _texts(keyword.value)}

@@ -35,6 +35,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
 BY_COMMAND = {"hold", "lift", "note", "decide", "mark"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
+IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_found", "undo_intend", "undo_aside", "undo_outcome", "undo_end"}
 
 # One night, killed again and again on its way: what each engine leaves, the next one has to make good.
 COPYING = (
@@ -46,7 +47,7 @@ CLOSING = "after:advance:1 after:loaded:1 after:overlap:1 before:tied:1"
 
 
 def test_every_durable_point_of_the_ledger_is_killed_at() -> None:
-    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION}
+    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION, *IN_A_ROLLBACK}
 
 
 @pytest.mark.parametrize("kills", [COPYING, CLOSING], ids=["copying", "closing"])
