@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: help demo test check crash format bench clean clean-demo
+.PHONY: help demo test check crash monkey screenshots format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,12 @@ check: $(STAMP) ## format, lint, types, import contracts, tests
 
 crash: $(STAMP) ## kill -9 at every durable point, one night each (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/proof
+
+monkey: $(STAMP) ## 10,000 random keys at random moments of a run (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest --timeout 1800 tests/cockpit/test_cockpit_monkey.py
+
+screenshots: $(STAMP) ## every screen of the cockpit, as pictures in docs/screenshots
+	$(BIN)/python docs/take_screenshots.py
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parent / "reference" / "keys.md"
 HEAD = """\
 # Keys of the cockpit
 
-`cutover` in a migration folder, or `cutover DIR`, opens the cockpit on its engine and starts one where there is none.
+`cutover` in a migration folder, or with its path, opens the cockpit on its engine and starts one where there is none.
 Leaving it never stops the engine. This page is written by `python docs/write_keys.py`.
 
 Lower case acts gently. Upper case acts heavily: it shows first exactly what it will do, then wants a name typed.
