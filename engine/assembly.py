@@ -16,7 +16,7 @@ from engine.systems import Systems
 from engine.validation import Check, compile_rule
 from engine.waves import Part
 from runbooks.migration import Migration
-from runbooks.playbook import Child, EntityPair, Playbook
+from runbooks.playbook import Child, EntityPair, Playbook, Prove
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class PlannedWave:
     playbook: str  # content hash
     parts: tuple[Part, ...]
     rules: tuple[Check, ...] = ()
+    prove: Prove = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock
         for wave in book.waves:
             parts = tuple(Part(flows[entity], wave.filters[entity]) for entity in order if entity in wave.filters)
             waves[wave.wave] = PlannedWave(
-                wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts, rules
+                wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts, rules, wave.prove
             )
             await ledger.add_wave(wave.wave)
     return Assembly(migration, connectors, flows, _after_one_another(waves))

@@ -21,6 +21,7 @@ from engine.logbook import WaveRow
 from engine.model import LOADED, UNCHECKED, UNDONE, WORKING, Bucket, Entry, Hold, SetAside, WaveState
 from engine.pacing import ALL, Pacing
 from engine.people import People
+from engine.reconcile import at_the_end
 from engine.telemetry import Telemetry
 from engine.trouble import describe
 from engine.waves import WaveRunner
@@ -350,9 +351,9 @@ class Conductor:
         row = (await self._ledger.waves())[planned.name]
         flows = tuple(self.assembly.flows.values())
         last_look = partial(rules_hold, self.assembly, row, self._ledger, self._clock)
-        return WaveRunner(
-            self.context(row), planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look
-        )
+        context = self.context(row)
+        compare = at_the_end(context, [part.flow for part in planned.parts], planned.prove)
+        return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look, compare)
 
     # ------------------------------------------------------------ refusals
 

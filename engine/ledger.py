@@ -18,11 +18,12 @@ from engine.asides import Asides
 from engine.chunks import Chunks
 from engine.clock import Clock
 from engine.database import Database, Statement, Witness
+from engine.drifts import Drifts
 from engine.errors import LedgerError
 from engine.model import Bucket, Entry, Intent, SetAside
 from engine.undos import Undos
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -30,7 +31,7 @@ INSERT INTO entry (entity, key, wave, bucket, target, version, print)
 SELECT ?1, value->>0, ?2, value->>1, value->>2, value->>3, value->>4 FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
 SET wave = excluded.wave, bucket = excluded.bucket, target = excluded.target,
-    version = excluded.version, print = excluded.print
+    version = excluded.version, print = excluded.print, seen = ''
 """
 _NAME_CAUSES = "INSERT OR IGNORE INTO cause (text) SELECT DISTINCT value->>1 FROM json_each(?1)"
 _UPSERT_ASIDE = """
@@ -61,6 +62,7 @@ class Ledger(Asides):
     def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
         super().__init__(Database(path, witness), clock)
         self.undo = Undos(self._db, clock)
+        self.drifts = Drifts(self._db, clock)
         self._entities: dict[str, int] = {}
         self._chunks: dict[tuple[int, int], Chunks] = {}  # as they are on disk
 

@@ -228,3 +228,45 @@ CREATE TABLE book (                    -- playbooks that ran, as they were: a re
     version TEXT PRIMARY KEY,
     text    TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- Version 4 adds
+
+ALTER TABLE entry ADD COLUMN seen TEXT NOT NULL DEFAULT '';
+-- the target's version when both sides were last found equal; '': not since it was written
+
+CREATE INDEX entry_dirty ON entry (wave, entity) WHERE bucket = 1 AND seen = '';
+
+CREATE TABLE drift (                   -- confirmed differences between the sides
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,              -- at the source; of an extra record, its id at the target
+    kind   TEXT NOT NULL,
+    field  TEXT NOT NULL,
+    wave   INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    root   TEXT NOT NULL,              -- key of the record it hangs on, or its own
+    home   INTEGER NOT NULL,           -- the entity of that
+    by     TEXT NOT NULL,              -- who edited it
+    at     TEXT NOT NULL,              -- and when
+    found  TEXT NOT NULL,
+    PRIMARY KEY (entity, key, kind, field)
+) WITHOUT ROWID;
+CREATE INDEX drift_root ON drift (home, root);
+CREATE TRIGGER drift_gone AFTER DELETE ON entry BEGIN
+    DELETE FROM drift WHERE home = old.entity AND root = old.key;
+END;
+CREATE TRIGGER drift_aside AFTER UPDATE OF bucket ON entry WHEN old.bucket = 1 AND new.bucket NOT IN (1, 2) BEGIN
+    DELETE FROM drift WHERE home = new.entity AND root = new.key;
+END;
+
+CREATE TABLE walk (                    -- the newest comparison of a wave that somebody asked for
+    wave     INTEGER PRIMARY KEY,
+    scope    TEXT NOT NULL,
+    by       TEXT NOT NULL,
+    started  TEXT NOT NULL,
+    ended    TEXT NOT NULL,            -- '' while there is something to go on with
+    entity   INTEGER NOT NULL,         -- where it is: this entity's records, after this key
+    after    TEXT NOT NULL,
+    compared INTEGER NOT NULL,
+    total    INTEGER NOT NULL,
+    outcome  TEXT NOT NULL             -- '' while it goes on
+);

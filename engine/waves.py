@@ -18,6 +18,7 @@ from engine.model import Bucket, WaveState
 from engine.patience import Brake, Patience
 from engine.pipeline import Pipeline
 from engine.proof import Sum, add_up, sweep
+from engine.reconcile import Compare
 
 _ROUNDS = 3  # times that counts may disagree because people go on working, before the difference is reported
 
@@ -28,6 +29,10 @@ LastLook = Callable[[Ask, str], Awaitable[str]]
 
 async def nothing_more(_ask: Ask, _notes: str) -> str:
     return ""
+
+
+async def not_compared(_ask: Ask) -> tuple[str, str]:
+    return "", ""
 
 
 class Part(NamedTuple):
@@ -53,6 +58,7 @@ class WaveRunner:
         chunk: int,
         workers: int,
         last_look: LastLook = nothing_more,
+        compare: Compare = not_compared,
     ) -> None:
         """`flows` are all of the migration: this wave may bring the other end of their references."""
         self.name = context.name
@@ -61,6 +67,7 @@ class WaveRunner:
         self._flows = flows
         self._patience = Patience(context, brake)
         self._last_look = last_look
+        self._compare = compare
         self._pipeline = Pipeline(context)
         self._copiers = {
             part.flow.name: Copier(context, part.flow, part.scope, self._pipeline, self._patience, chunk, workers)
@@ -150,6 +157,10 @@ class WaveRunner:
         in_doubt = sum(n.get(Bucket.IN_DOUBT, 0) for (wave, _), n in tally.items() if wave == context.wave)
         if in_doubt:
             cause = f"in_doubt: {in_doubt} records exist at the target or not; type: cutover quarantine list"
+            return await self._end(WaveState.NEEDS_HUMAN, cause)
+        cause, note = await self._compare(self._patience.ask)
+        notes += [note] if note else []
+        if cause:
             return await self._end(WaveState.NEEDS_HUMAN, cause)
         if cause := await self._last_look(self._patience.ask, "; ".join(notes)):
             return await self._end(WaveState.NEEDS_HUMAN, cause)

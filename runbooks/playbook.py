@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -133,6 +133,10 @@ class EntityPair(Model):
     """What a rollback does where the target deletes nothing."""
 
 
+Prove = Literal["all", "sample", "none"]
+"""How much of what a wave wrote is compared on both sides before it counts as loaded."""
+
+
 class Wave(Model):
     """What moves together: the unit of approval, sign-off, re-run and rollback."""
 
@@ -148,6 +152,8 @@ class Wave(Model):
     """Records that are retried together."""
     workers: Annotated[int, Field(ge=1, le=64)] = 4
     """Chunks that are worked on at a time."""
+    prove: Prove = "all"
+    """What is compared on both sides at the end: all that was written, a sample of it, or nothing."""
 
 
 class Playbook(Model):

@@ -286,10 +286,10 @@ def test_a_sentence_over_facts_says_which_fact_is_otherwise(tmp_path: Path) -> N
             await it.run("pilot")
             found = await asked(it)
             assert found["few"].note == "quarantined is 1, records is 15"
-            assert found["same"].note == "drift is not known yet"
-            drift = Drift(confirmed=0, sampled=5, estimate=0.0, upper=0.1, at="2026-01-01T00:00:00+00:00")
+            assert found["same"].holds
+            drift = Drift(confirmed=2, sampled=5, estimate=0.4, upper=0.9, at="2026-01-01T00:00:00+00:00")
             await it.ledger.set_meta(DRIFT + "pilot", drift.model_dump_json())
-            assert (await asked(it))["same"].holds
+            assert (await asked(it))["same"].note == "drift is 2"
 
     go(work)
 

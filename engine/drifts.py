@@ -1,0 +1,232 @@
+"""What was found equal, what was not, and how far a comparison is. A part of the ledger: keys, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from engine.clock import Clock
+from engine.compare import Difference, Kind
+from engine.database import Database, Statement
+from engine.model import Bucket, Entry
+
+
+class Kept(NamedTuple):
+    """A difference as the ledger keeps it."""
+
+    difference: Difference
+    wave: str
+    found: str
+
+
+class Tied(NamedTuple):
+    """A reference that the second pass has tied."""
+
+    key: str
+    name: str
+    to_key: str
+    target: str
+    to_target: str
+
+
+class Walk(NamedTuple):
+    """A comparison: what of, and where it is."""
+
+    wave: str
+    scope: str  # dirty | sample | full
+    by: str
+    started: str
+    ended: str
+    entity: int
+    after: str
+    compared: int
+    total: int
+    outcome: str
+
+
+class Drifts:
+    """Verbs write (each is one durable point); the rest reads."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    # ------------------------------------------------------------ what to compare
+
+    async def dirty(self, wave: int, entity: int, after: str, limit: int) -> list[Entry]:
+        """Synced entries of the wave that were not found equal since they were written, in order of their keys."""
+        rows = await self._db.read(
+            "SELECT key, bucket, target, version, print, wave FROM entry INDEXED BY entry_dirty "
+            "WHERE wave = ? AND entity = ? AND bucket = 1 AND seen = '' AND key > ? ORDER BY key LIMIT ?",
+            (wave, entity, after, limit),
+        )
+        return [_entry(row) for row in rows]
+
+    async def synced(self, wave: int, entity: int, after: str, limit: int, *, skip: int = 0) -> list[Entry]:
+        """Synced entries of the wave in order of their keys, from the one that comes `skip` after `after`."""
+        rows = await self._db.read(
+            "SELECT key, bucket, target, version, print, wave FROM entry "
+            "WHERE entity = ? AND key > ? AND wave = ? AND bucket = 1 "
+            "ORDER BY key LIMIT ? OFFSET ?",
+            (entity, after, wave, limit, skip),
+        )
+        return [_entry(row) for row in rows]
+
+    async def targets(self, entity: int, after: str, limit: int) -> list[tuple[str, str]]:
+        """(key, id at the target) of all that the ledger knows there, of every wave, in order of the keys."""
+        rows = await self._db.read(
+            "SELECT key, target FROM entry WHERE entity = ? AND key > ? AND target <> '' ORDER BY key LIMIT ?",
+            (entity, after, limit),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    async def ties(self, entity: int, keys: Sequence[str]) -> list[Tied]:
+        """References of these records that were tied."""
+        rows = await self._db.read(
+            "SELECT r.key, r.name, r.to_key, a.target, b.target FROM json_each(?2) j "
+            "JOIN reference r ON r.entity = ?1 AND r.key = j.value "
+            "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
+            "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
+            "WHERE r.done = 1 AND a.target <> '' AND b.target <> ''",
+            (entity, orjson.dumps(keys).decode()),
+        )
+        return [Tied(*row) for row in rows]
+
+    # ------------------------------------------------------------ what was found
+
+    async def found(
+        self,
+        wave: int,
+        entity: int,
+        equal: Sequence[tuple[str, str, str, str]],
+        looked_at: Sequence[str],
+        differences: Sequence[Difference] = (),
+    ) -> None:
+        """`equal`: (key, version, fingerprint, the target's version); what was written meanwhile stays to be compared.
+
+        `looked_at` (keys of records) have these `differences` and no others, on themselves or on what hangs on them.
+        """
+        statements: list[Statement] = []
+        if equal:
+            statements.append(
+                (
+                    "UPDATE entry SET seen = j.value->>3 FROM json_each(?2) j WHERE entry.entity = ?1 "
+                    "AND entry.key = j.value->>0 AND entry.version = j.value->>1 AND entry.print = j.value->>2 "
+                    "AND entry.bucket = 1 AND entry.seen <> j.value->>3",
+                    (entity, orjson.dumps(equal).decode()),
+                )
+            )
+        if looked_at:
+            packed = orjson.dumps(looked_at).decode()
+            statements.append(
+                ("DELETE FROM drift WHERE home = ? AND root IN (SELECT value FROM json_each(?))", (entity, packed))
+            )
+        if differences:
+            statements += self._keep(wave, entity, differences)
+        if statements:
+            await self._db.write("compared", statements)
+
+    def _keep(self, wave: int, home: int, differences: Sequence[Difference]) -> list[Statement]:
+        packed = orjson.dumps(
+            [(d.flow, d.key, str(d.kind), d.field, d.target, d.root, d.by, d.at, home) for d in differences]
+        ).decode()
+        doubtful = orjson.dumps(sorted({d.root for d in differences})).decode()
+        return [
+            (
+                "INSERT OR REPLACE INTO drift (entity, key, kind, field, wave, target, root, by, at, home, found) "
+                "SELECT entity.id, j.value->>1, j.value->>2, j.value->>3, ?2, j.value->>4, j.value->>5, j.value->>6, "
+                "j.value->>7, j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0",
+                (packed, wave, self._now()),
+            ),
+            (
+                "UPDATE entry SET seen = '' WHERE entity = ? AND seen <> '' "
+                "AND key IN (SELECT value FROM json_each(?))",
+                (home, doubtful),
+            ),
+        ]
+
+    async def extras(self, wave: int, home: int, kinds: Sequence[Kind], differences: Sequence[Difference]) -> None:
+        """A census found these of these kinds, and no others."""
+        words = orjson.dumps([str(kind) for kind in kinds]).decode()
+        statements: list[Statement] = [
+            (
+                "DELETE FROM drift WHERE wave = ? AND home = ? AND entity = home "
+                "AND kind IN (SELECT value FROM json_each(?))",
+                (wave, home, words),
+            )
+        ]
+        if differences:
+            statements += self._keep(wave, home, differences)
+        await self._db.write("compared", statements)
+
+    async def list(self, *, wave: str = "", keys: Sequence[str] = (), limit: int = 10_000) -> list[Kept]:
+        rows = await self._db.read(
+            "SELECT entity.name, d.key, d.kind, d.field, d.target, d.root, d.by, d.at, wave.name, d.found FROM drift d "
+            "JOIN entity ON entity.id = d.entity JOIN wave ON wave.id = d.wave WHERE (?1 = '' OR wave.name = ?1) "
+            "AND (?2 = '[]' OR d.key IN (SELECT value FROM json_each(?2))) ORDER BY d.kind, d.entity, d.key, d.field "
+            "LIMIT ?3",
+            (wave, orjson.dumps(keys).decode(), limit),
+        )
+        return [Kept(Difference(r[0], r[1], Kind(r[2]), *r[3:8]), r[8], r[9]) for r in rows]
+
+    async def counts(self) -> dict[str, dict[Kind, int]]:
+        """Differences by wave and kind. A record that differs in two fields counts once."""
+        rows = await self._db.read(
+            "SELECT wave.name, d.kind, count(DISTINCT d.entity || ':' || d.key) FROM drift d "
+            "JOIN wave ON wave.id = d.wave GROUP BY d.wave, d.kind"
+        )
+        found: dict[str, dict[Kind, int]] = {}
+        for wave, kind, n in rows:
+            found.setdefault(wave, {})[Kind(kind)] = n
+        return found
+
+    # ------------------------------------------------------------ a comparison that somebody asked for
+
+    async def begin(self, wave: str, scope: str, by: str, total: int) -> Walk:
+        """One that was cut off goes on where it was, if it was of the same scope."""
+        await self._db.write(
+            "compare_begin",
+            [
+                (
+                    "DELETE FROM walk WHERE wave = (SELECT id FROM wave WHERE name = ?) "
+                    "AND (scope <> ? OR ended <> '')",
+                    (wave, scope),
+                ),
+                (
+                    "INSERT OR IGNORE INTO walk SELECT id, ?, ?, ?, '', 0, '', 0, ?, '' FROM wave WHERE name = ?",
+                    (scope, by, self._now(), total, wave),
+                ),
+                ("UPDATE walk SET outcome = '' WHERE wave = (SELECT id FROM wave WHERE name = ?)", (wave,)),
+            ],
+        )
+        return (await self.walks())[wave]
+
+    async def at(self, wave: int, entity: int, after: str, compared: int) -> None:
+        await self._db.write(
+            "compare_at",
+            [("UPDATE walk SET entity = ?, after = ?, compared = ? WHERE wave = ?", (entity, after, compared, wave))],
+        )
+
+    async def end(self, wave: int, outcome: str, *, done: bool) -> None:
+        """`done`: there is nothing left to go on with."""
+        await self._db.write(
+            "compare_end",
+            [("UPDATE walk SET outcome = ?, ended = ? WHERE wave = ?", (outcome, self._now() if done else "", wave))],
+        )
+
+    async def walks(self) -> dict[str, Walk]:
+        """The newest comparison of each wave that somebody asked for."""
+        rows = await self._db.read(
+            "SELECT wave.name, scope, by, walk.started, walk.ended, entity, after, compared, total, outcome "
+            "FROM walk JOIN wave ON wave.id = walk.wave"
+        )
+        return {row[0]: Walk(*row) for row in rows}
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="milliseconds")
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(row[0], Bucket(row[1]), *row[2:])

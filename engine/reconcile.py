@@ -1,0 +1,231 @@
+"""Compares a wave's records on both sides. What differs is looked at twice before it is called drift.
+
+First look: source, ledger and target, batch by batch. What differs there is looked at again after twice the lag and
+the settle horizon, both sides anew; only what still differs in the same way is kept. What the source has changed since,
+and what is in flight, is no difference: it is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.clock import Clock
+from engine.compare import OURS, Difference, Kind, at_most
+from engine.context import Context
+from engine.flow import Flow
+from engine.inquiry import Ask
+from engine.ledger import Ledger
+from engine.model import Bucket, Entry
+from engine.pacing import Pacing
+from engine.rulings import DRIFT
+from engine.sides import Compared, Sides, readable
+from engine.wire import Drift
+from runbooks.playbook import Prove
+
+_BATCH = 200  # records a look
+_AT_ONCE = 4  # looks at a time
+_SUSPECTS = 500  # records that differ, after which they are looked at again before going on
+_ENOUGH = 10_000  # confirmed differences, after which a comparison ends: something else is wrong
+_SAMPLE = 1_000  # records of a wave that is proved by a sample
+
+Wait = Callable[[float], Awaitable[None]]
+"""Waits so many seconds, and says why."""
+
+Progress = Callable[[Flow, str, int], Awaitable[None]]
+"""Called after each step: (flow, key reached, records compared in this step)."""
+
+
+async def _unnoticed(_flow: Flow, _after: str, _n: int) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a comparison found. `moving` were on their way, and were not judged."""
+
+    compared: int = 0
+    moving: int = 0
+    differing: list[Difference] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        return len({(d.flow, d.root) for d in self.differing})
+
+    @property
+    def enough(self) -> bool:
+        return len(self.differing) >= _ENOUGH
+
+
+class Reconciler:
+    """Of one wave. What it finds is durable before it goes on."""
+
+    def __init__(self, ledger: Ledger, wave: int, sides: Sides, wait: Wait) -> None:
+        self._ledger = ledger
+        self._wave = wave
+        self._sides = sides
+        self._wait = wait
+
+    async def dirty(self, flow: Flow) -> Tally:
+        """What was written since it was last found equal."""
+        return await self.over(flow, self._pages(flow, dirty=True, after=""))
+
+    async def whole(self, flow: Flow, after: str, progress: Progress = _unnoticed, *, dirty: bool = False) -> Tally:
+        """Everything that is synced (`dirty`: and was not found equal since), from this key on."""
+        return await self.over(flow, self._pages(flow, dirty=dirty, after=after), progress)
+
+    async def over(self, flow: Flow, pages: AsyncIterator[Sequence[Entry]], progress: Progress = _unnoticed) -> Tally:
+        tally = Tally()
+        suspects: list[Difference] = []
+        async for page in pages:
+            batches = [page[at : at + _BATCH] for at in range(0, len(page), _BATCH)]
+            async with asyncio.TaskGroup() as group:
+                looks = [group.create_task(self._sides.compare(flow, batch)) for batch in batches]
+            for look in looks:
+                found = look.result()
+                await self._equal(flow, found)
+                suspects += found.differing
+                tally.moving += len(found.moving)
+            tally.compared += len(page)
+            if len({d.root for d in suspects}) >= _SUSPECTS:
+                tally.differing += await self._confirm(flow, suspects, tally)
+                suspects = []
+            await progress(flow, page[-1].key, len(page))
+            if tally.enough:
+                return tally
+        tally.differing += await self._confirm(flow, suspects, tally)
+        return tally
+
+    async def keys(self, flow: Flow, keys: Sequence[str]) -> Tally:
+        """These records."""
+
+        async def pages() -> AsyncIterator[list[Entry]]:
+            for at in range(0, len(keys), _BATCH):
+                if entries := await self._still(flow, keys[at : at + _BATCH]):
+                    yield entries
+
+        return await self.over(flow, pages())
+
+    async def _pages(self, flow: Flow, *, dirty: bool, after: str) -> AsyncIterator[list[Entry]]:
+        read = self._ledger.drifts.dirty if dirty else self._ledger.drifts.synced
+        while entries := await read(self._wave, flow.entity, after, _BATCH * _AT_ONCE):
+            after = entries[-1].key
+            yield entries
+
+    async def _still(self, flow: Flow, keys: Iterable[str]) -> list[Entry]:
+        known = await self._ledger.known(flow.entity, list(keys))
+        return [e for e in known.values() if e.bucket is Bucket.SYNCED and e.wave == self._wave]
+
+    async def _equal(self, flow: Flow, found: Compared) -> None:
+        await self._ledger.drifts.found(self._wave, flow.entity, found.equal, [key for key, *_ in found.equal])
+
+    async def _confirm(self, flow: Flow, suspects: Sequence[Difference], tally: Tally) -> list[Difference]:
+        """Look again: only what differs in the same way is drift."""
+        roots = sorted({difference.root for difference in suspects})
+        if not roots:
+            return []
+        await self._wait(lag(flow))
+        before = {(d.flow, d.key, d.field) for d in suspects}
+        confirmed: list[Difference] = []
+        for at in range(0, len(roots), _BATCH):
+            entries = await self._still(flow, roots[at : at + _BATCH])
+            if not entries:
+                continue
+            found = await self._sides.compare(flow, entries)
+            await self._equal(flow, found)
+            tally.moving += len(found.moving)
+            same = [d for d in found.differing if (d.flow, d.key, d.field) in before]
+            await self._ledger.drifts.found(self._wave, flow.entity, [], [d.root for d in same], same)
+            confirmed += same
+        return confirmed
+
+
+def waiting(pacing: Pacing, clock: Clock, wave: str) -> Wait:
+    async def wait(seconds: float) -> None:
+        if seconds > 0:
+            await pacing.wait("a second look at what differs", clock.sleep(seconds), wave)
+
+    return wait
+
+
+def lag(flow: Flow) -> float:
+    """Seconds after which a difference is none of time: twice the grain of the source's stamps, and its horizon."""
+    return 2 * flow.reads.granularity + flow.reads.settle
+
+
+# ---------------------------------------------------------------- the end of a wave
+
+
+Compare = Callable[[Ask], Awaitable[tuple[str, str]]]
+"""The two sides of a wave: why it needs a person or "", and what a signer should know."""
+
+
+def at_the_end(context: Context, flows: Sequence[Flow], how: Prove) -> Compare:
+    """Compares what this wave wrote since it was last found equal."""
+
+    async def compare(ask: Ask) -> tuple[str, str]:
+        return await _prove(context, flows, how, Sides(context.ledger, context.people, context.secret, ask))
+
+    return compare
+
+
+async def _prove(context: Context, flows: Sequence[Flow], how: Prove, sides: Sides) -> tuple[str, str]:
+    ledger, clock, name = context.ledger, context.clock, context.name
+    if how == "none":
+        return "", "the sides were not compared: the playbook says prove: none"
+    blind = sorted({flow.target_system for flow in flows if not readable(flow)})
+    reconciler = Reconciler(ledger, context.wave, sides, waiting(context.pacing, clock, name))
+    tallies = [
+        await (reconciler.dirty(flow) if how == "all" else _sampled(ledger, reconciler, context.wave, flow))
+        for flow in flows
+        if readable(flow)
+    ]
+    notes = [f"counts only: {', '.join(blind)} cannot tell what became of our writes"] if blind else []
+    if not tallies:
+        return "", "; ".join(notes)
+    kinds = (await ledger.drifts.counts()).get(name, {})
+    await keep(ledger, clock, name, tallies)
+    if moving := sum(tally.moving for tally in tallies):
+        notes.append(f"{moving:,} records were changing at the source and were not compared")
+    if edited := kinds.get(Kind.EDITED, 0):
+        notes.append(f"{edited:,} records were edited at the target by others (cutover drift list --wave {name})")
+    if any(kinds.get(kind) for kind in OURS):
+        return drifted(name, kinds), "; ".join(notes)
+    return "", "; ".join(notes)
+
+
+async def _sampled(ledger: Ledger, reconciler: Reconciler, wave: int, flow: Flow) -> Tally:
+    """About so many of its records, evenly over their keys."""
+    total = (await ledger.tally()).get((wave, flow.entity), {}).get(Bucket.SYNCED, 0)
+    stride = max(1, total // _SAMPLE)
+
+    async def pages() -> AsyncIterator[list[Entry]]:
+        after = ""
+        while entries := await ledger.drifts.synced(wave, flow.entity, after, _BATCH * _AT_ONCE):
+            after = entries[-1].key
+            yield entries[::stride]
+
+    return await reconciler.over(flow, pages())
+
+
+def drifted(wave: str, kinds: dict[Kind, int]) -> str:
+    """Why the wave needs a person, and what to type."""
+    parts = ", ".join(f"{kinds[kind]:,} {kind.replace('_', ' ')}" for kind in Kind if kinds.get(kind))
+    return f"drift: {parts}; type: cutover drift list --wave {wave}. To mend it: cutover repair --wave {wave}"
+
+
+async def keep(ledger: Ledger, clock: Clock, wave: str, tallies: Sequence[Tally]) -> Drift:
+    """What is known of the wave's drift now, with the share that this comparison says."""
+    compared = sum(tally.compared - tally.moving for tally in tallies)
+    differing = sum(tally.records for tally in tallies)
+    confirmed = sum((await ledger.drifts.counts()).get(wave, {}).values())
+    drift = Drift(
+        confirmed=confirmed,
+        sampled=compared,
+        estimate=differing / compared if compared else None,
+        upper=at_most(min(differing, compared), compared),
+        at=clock.now().isoformat(timespec="seconds"),
+    )
+    await ledger.set_meta(DRIFT + wave, drift.model_dump_json())
+    return drift

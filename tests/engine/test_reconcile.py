@@ -1,0 +1,229 @@
+"""Both sides compared: what is found, what is not called drift, and what is looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from connectors.memory.store import ME
+from engine.compare import Kind
+from tests.engine.memory_migration import PLAYBOOK, Night, fill, go, night, write
+
+
+async def target_of(it: Night, key: str, entity: str = "incident") -> str:
+    number = await it.ledger.entity(entity)
+    return (await it.ledger.known(number, [key]))[key].target
+
+
+async def drift(it: Night) -> list[tuple[str, str, str]]:
+    return [
+        (row.difference.key, str(row.difference.kind), row.difference.field) for row in await it.ledger.drifts.list()
+    ]
+
+
+async def soil(it: Night) -> None:
+    """Everything is to be compared again."""
+    number = await it.ledger.entity("incident")
+    keys = [entry.key for entry in await it.ledger.drifts.synced(1, number, "", 10_000)]
+    known = await it.ledger.known(number, keys)
+    await it.ledger.settle(1, number, [known[key] for key in keys])
+
+
+def test_a_wave_whose_sides_are_equal_is_loaded_and_nothing_is_left_to_compare(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            status = await it.run()
+            assert [wave.state for wave in status.waves] == ["awaiting_sign_off"] * 2
+            number = await it.ledger.entity("incident")
+            for wave in (1, 2):
+                assert await it.ledger.drifts.dirty(wave, number, "", 10) == []
+            assert await drift(it) == []
+
+    go(work)
+
+
+CORRUPTIONS = {
+    "a record is dropped": ("missing", ""),
+    "a field is cut": ("changed", "title"),
+    "a value is stale": ("changed", "priority"),
+    "a status is another": ("changed", "status"),
+    "our id is gone": ("changed", "external id"),
+    "two records swapped ids": ("changed", "title"),
+    "a comment is lost": ("missing", ""),
+    "a comment is cut": ("changed", "body"),
+    "a comment hangs on another record": ("changed", "parent"),
+    "a comment is there twice": ("duplicate", ""),
+    "a link is lost": ("missing", "link Relates to I0052"),
+}
+
+
+async def corrupt(it: Night, how: str, key: str) -> None:
+    issue = await target_of(it, key)
+    right, comments = it.right, it.right.tables["comment"]
+    there = right.get("issue", issue)
+    assert there is not None
+    comment = comments.hanging[issue][0] if comments.hanging.get(issue) else ""
+    if how == "a record is dropped":
+        right.remove("issue", issue, by=ME)
+    elif how == "a field is cut":
+        right.edit("issue", issue, {"title": str(there.fields["title"])[:5]}, by=ME)
+    elif how == "a value is stale":
+        right.edit("issue", issue, {"priority": "none of these"}, by=ME)
+    elif how == "a status is another":
+        right.edit("issue", issue, {"status": "odd"}, by=ME)
+    elif how == "our id is gone":
+        right.tables["issue"].sign(issue, "")
+    elif how == "two records swapped ids":
+        other = await target_of(it, "I0000")
+        mine, his = there.fields, right.get("issue", other).fields  # type: ignore[union-attr]
+        right.put("issue", issue, dict(his), by=ME)
+        right.put("issue", other, dict(mine), by=ME)
+    elif how == "a comment is lost":
+        right.remove("comment", comment, by=ME)
+    elif how == "a comment is cut":
+        right.edit("comment", comment, {"body": "call"}, by=ME)
+    elif how == "a comment hangs on another record":
+        body, xid = right.get("comment", comment), comments.xids[comment]
+        assert body is not None
+        comments.remove(comment)
+        right.put("comment", comment, body.fields, parent=await target_of(it, "I0008"), by=ME)
+        comments.own(comment, xid)
+    elif how == "a comment is there twice":
+        body = right.get("comment", comment)
+        assert body is not None
+        right.put("comment", "twin", body.fields, parent=issue, by=ME)
+        comments.own("twin", comments.xids[comment])
+    elif how == "a link is lost":
+        links = right.tables["link"]
+        for id in [id for id, row in links.rows.items() if row.fields["from"] == issue]:
+            right.remove("link", id, by=ME)
+
+
+@pytest.mark.parametrize("how", CORRUPTIONS)
+def test_a_corruption_of_the_target_is_found_at_the_end_of_the_wave(how: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            await corrupt(it, how, "I0040")  # it refers to I0052
+            await soil(it)
+            status = await it.run("pilot")
+            wave = status.waves[0]
+            assert wave.state == "needs_human"
+            assert wave.cause.startswith("drift: ")
+            assert "cutover repair --wave pilot" in wave.cause
+            kind, field = CORRUPTIONS[how]
+            assert (kind, field) in {(found, name) for _, found, name in await drift(it)}
+
+    go(work)
+
+
+def test_an_edit_by_somebody_at_the_target_is_listed_with_its_author_and_stops_no_wave(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            it.right.edit("issue", await target_of(it, "I0012"), {"title": "better words"}, by="zoe")
+            await soil(it)
+            wave = (await it.run("pilot")).waves[0]
+            assert (wave.state, "1 records were edited at the target" in wave.cause) == ("awaiting_sign_off", True)
+            (row,) = await it.ledger.drifts.list()
+            assert (row.difference.key, row.difference.kind, row.difference.by) == ("I0012", Kind.EDITED, "zoe")
+            assert row.difference.at and row.wave == "pilot"
+
+    go(work)
+
+
+def test_what_the_playbook_says_otherwise_now_is_told_apart_from_what_was_changed(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            await soil(it)
+            write(tmp_path, playbook=PLAYBOOK.replace('"2": high', '"2": urgent'))
+            await it.run("pilot")
+            found = await drift(it)
+            assert found and {(kind, field) for _, kind, field in found} == {("mapping_changed", "priority")}
+
+    go(work)
+
+
+def test_what_is_put_right_is_no_drift_any_more(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            issue = await target_of(it, "I0012")
+            it.right.edit("issue", issue, {"priority": "odd"}, by=ME)
+            await soil(it)
+            assert (await it.run("pilot")).waves[0].state == "needs_human"
+            it.right.edit("issue", issue, {"priority": "low"}, by=ME)
+            assert (await it.run("pilot")).waves[0].state == "awaiting_sign_off"
+            assert await drift(it) == []
+
+    go(work)
+
+
+def test_users_who_write_all_the_time_make_no_drift(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path, source="{ granularity: 0.002, settle: 0.01 }")
+        async with night(tmp_path) as it:
+            fill(it.left, 200, bad=0)
+            chance, writing = random.Random(7), True
+
+            async def users() -> None:
+                while writing:
+                    key = f"I{chance.randrange(200):04}"
+                    it.left.edit("incident", key, {"short_description": f"words {chance.random()}"})
+                    if chance.random() < 0.3:
+                        it.left.put("comment", f"N{chance.random()}", {"text": "more"}, parent=key)
+                    await asyncio.sleep(0.01)
+
+            work = asyncio.create_task(users())
+            try:
+                for _ in range(5):
+                    await it.run()
+                    assert await drift(it) == []
+            finally:
+                writing = False
+                await work
+            status = await it.run("pilot", "rest")
+            assert [wave.state for wave in status.waves] == ["awaiting_sign_off"] * 2
+            assert await drift(it) == []
+
+    go(work)
+
+
+def test_a_wave_that_is_not_to_be_proved_says_so(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path, playbook=PLAYBOOK.replace("workers: 3", "workers: 3, prove: none"))
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            wave = (await it.run("pilot")).waves[0]
+            assert wave.state == "awaiting_sign_off"
+            assert "not compared" in wave.cause
+
+    go(work)
+
+
+def test_a_wave_proved_by_a_sample_reads_some_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.reconcile._SAMPLE", 5)
+
+    async def work() -> None:
+        write(tmp_path, playbook=PLAYBOOK.replace("workers: 3", "workers: 3, prove: sample"))
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            assert (await it.run("pilot")).waves[0].state == "awaiting_sign_off"
+            number = await it.ledger.entity("incident")
+            assert 0 < len(await it.ledger.drifts.dirty(1, number, "", 100)) < 15
+
+    go(work)
