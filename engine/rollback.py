@@ -60,6 +60,7 @@ class Rollbacks:
             seconds_high=round(records / measured * _SLOWER, 1) if measured else None,
             refusals=await self._refusals(planned, row, cut_off=cut_off),
             despite=[] if cut_off else _despite(row),
+            systems=sorted({part.flow.target_system for part in planned.parts}),
         )
 
     async def roll_back(self, command: Rollback) -> Receipt:

@@ -51,6 +51,7 @@ class RollbackPreview(Message):
     seconds_high: float | None
     refusals: list[str]
     despite: list[str]
+    systems: list[str] = []  # noqa: RUF012  at which it is undone; never mutated
 
 
 class Rerun(Message):
