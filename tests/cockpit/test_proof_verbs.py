@@ -7,6 +7,8 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from cockpit import codes
 from tests.cockpit.desk import Desk, Typed, command, desk, environment
 
@@ -146,3 +148,20 @@ def test_a_gate_that_fails_ends_a_run_with_4(tmp_path: Path) -> None:
         assert refused.code == codes.FAILED
         assert "--despite" in refused.err
         assert signed(it, "--despite", "owners come later").code == codes.DONE
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_engine_killed_while_it_signs_has_signed_or_has_not_and_the_next_knows(tmp_path: Path, when: str) -> None:
+    with desk(tmp_path / "m", 12) as it:
+        assert it.type("run").code == codes.DONE
+        it.type("stop")
+        killed = it.type("sign", "--wave", "pilot", "--yes", "pilot", env={"CUTOVER_CRASH_AT": f"{when}:sign:1"})
+        assert killed.code == codes.NO_ENGINE
+        again = signed(it)
+        if when == "after":
+            assert again.code == codes.FAILED
+            assert "signed off already" in again.err
+        else:
+            assert again.code == codes.DONE
+        assert sorted(path.name for path in (it.folder / "manifests").glob("*.json")) == ["pilot-1.json"]
+        assert it.type("manifest", "verify", "manifests/pilot-1.json").code == codes.DONE

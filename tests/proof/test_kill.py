@@ -32,7 +32,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "loaded": (1, 2),
     "end_run": (1,),
 }
-BY_COMMAND = {"hold", "lift", "note", "decide", "mark"}
+BY_COMMAND = {"hold", "lift", "note", "decide", "mark", "sign"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
 IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_found", "undo_intend", "undo_aside", "undo_outcome", "undo_end"}
