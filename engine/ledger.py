@@ -18,12 +18,13 @@ from engine.asides import Asides
 from engine.chunks import Chunks
 from engine.clock import Clock
 from engine.database import Database, Statement, Witness
+from engine.defects import Defects
 from engine.drifts import Drifts
 from engine.errors import LedgerError
 from engine.model import Bucket, Entry, Intent, SetAside
 from engine.undos import Undos
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -63,6 +64,7 @@ class Ledger(Asides):
         super().__init__(Database(path, witness), clock)
         self.undo = Undos(self._db, clock)
         self.drifts = Drifts(self._db, clock)
+        self.defects = Defects(self._db)
         self._entities: dict[str, int] = {}
         self._chunks: dict[tuple[int, int], Chunks] = {}  # as they are on disk
 

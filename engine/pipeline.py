@@ -114,11 +114,14 @@ class Pipeline:
         people = await self._people(flow, records)
         jobs: list[Job] = []
         refused: list[SetAside] = []
+        hits: dict[str, tuple[str, ...]] = {}
         xid, fingerprint = flow.xid, self._fingerprint
         # What rules make comes in one order always; what goes as it is comes in whatever order the source likes.
         form = 0 if flow.mapper.makes else orjson.OPT_SORT_KEYS
         for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
             key = record.key
+            if mapped.defects:
+                hits[key] = mapped.defects
             entry = known.get(key) or Entry(key, Bucket.IN_FLIGHT)
             if type(mapped) is Mapped:
                 try:
@@ -133,6 +136,8 @@ class Pipeline:
             parent = parents.get(record.parent, "") if parents else ""
             write = Write(xid(key), mapped.fields, entry.target, parent, content)
             jobs.append(Job(record, mapped, entry, write, stamp))
+        if hits or (known and flow.mapper.has_defects):
+            await self._context.ledger.defects.found(self._context.wave, flow.entity, [r.key for r in records], hits)
         await settle(self._context, flow, [], refused)
         return jobs
 

@@ -270,3 +270,30 @@ CREATE TABLE walk (                    -- the newest comparison of a wave that s
     total    INTEGER NOT NULL,
     outcome  TEXT NOT NULL             -- '' while it goes on
 );
+
+-- Version 5 adds
+
+CREATE TABLE defect (                  -- which records had a known defect when they were mapped last
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    wave   INTEGER NOT NULL,
+    PRIMARY KEY (entity, key, name)
+) WITHOUT ROWID;
+
+CREATE TABLE defects (                 -- how many those are
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    name   TEXT NOT NULL,
+    n      INTEGER NOT NULL,
+    PRIMARY KEY (wave, entity, name)
+) WITHOUT ROWID;
+CREATE TRIGGER defect_found AFTER INSERT ON defect BEGIN
+    INSERT INTO defects VALUES (new.wave, new.entity, new.name, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER defect_gone AFTER DELETE ON defect BEGIN
+    UPDATE defects SET n = n - 1 WHERE wave = old.wave AND entity = old.entity AND name = old.name;
+END;
+CREATE TRIGGER defect_undone AFTER DELETE ON entry BEGIN
+    DELETE FROM defect WHERE entity = old.entity AND key = old.key;
+END;

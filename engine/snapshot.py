@@ -32,7 +32,7 @@ class Snapshots:
         conductor, ledger = self._conductor, self._ledger
         rows = await ledger.waves()
         tally, planned = await ledger.tally(), await ledger.planned()
-        loose = await ledger.loose_references()
+        loose, defects = await ledger.loose_references(), await ledger.defects.counts()
         waves = []
         for wave in conductor.assembly.waves.values():
             row = rows[wave.name]
@@ -44,6 +44,7 @@ class Snapshots:
                         tally.get((row.id, flow.entity), {}),
                         planned.get((row.id, flow.entity)),
                     ),
+                    defects=defects.get((row.id, flow.entity), {}),
                 )
                 for part in wave.parts
                 for flow in (part.flow, *part.flow.children)

@@ -56,7 +56,13 @@ async def _try(flow: Flow, record: Record) -> Trial:
     if isinstance(mapped, Mapped) and mapped.status:
         target["(status)"] = mapped.status
     return Trial(
-        entity=flow.name, key=record.key, source=dict(record.fields), target=target, refused=refused, fields=fields
+        entity=flow.name,
+        key=record.key,
+        source=dict(record.fields),
+        target=target,
+        refused=refused,
+        fields=fields,
+        defects=list(mapped.defects),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from runbooks import checks, order, secrets, validation
+from runbooks import checks, defects, order, secrets, validation
 from runbooks.base import Model
 from runbooks.document import Document, is_there, read
 from runbooks.errors import LoadError, Problem
@@ -44,6 +44,7 @@ def load(folder: Path) -> Migration:
         problems += checks.entities_known(documents)
         problems += checks.waves_in_order(documents)
         problems += validation.problems(documents)
+        problems += defects.problems(documents)
     sound = not problems
     plan = _runbook_document(folder, document, problems)
     runbook = _model(Runbook, plan, problems) if plan is not None else None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from runbooks.base import Items, Model, Name, Text, digest, wrong
+from runbooks.defects import Defect
 from runbooks.rules import Rule
 from runbooks.validation import ValidationRule
 
@@ -125,6 +126,8 @@ class EntityPair(Model):
     """Target field: the rule that makes it."""
     status: StatusRule | None = None
     """The status to reach; never written as a field."""
+    defects: Items[Defect] = ()
+    """Known defects of the source's data; what is put in their place is what the rules see."""
     children: Items[Child] = ()
     """What hangs on a record and moves with it."""
     references: Items[Reference] = ()

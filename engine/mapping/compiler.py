@@ -87,7 +87,7 @@ class Compiler:
         if isinstance(rule, Template):
             return self._template(rule)
         if isinstance(rule, Cel):
-            run = self._expression(rule.cel, (*path, "cel"))
+            run = self.expression(rule.cel, (*path, "cel"))
             return lambda fields, people, refs: ABSENT if is_empty(value := run(fields, people, refs)) else value
         if isinstance(rule, ListOf):
             return _listed([self.rule(part, (*path, "list", n), target) for n, part in enumerate(rule.rules)])
@@ -141,7 +141,8 @@ class Compiler:
             return lambda fields, people, refs: ABSENT if (text := fill(fields)) is None else convert.slug(text)
         return lambda fields, people, refs: ABSENT if (value := fill(fields)) is None else value
 
-    def _expression(self, source: str, path: Path) -> Make:
+    def expression(self, source: str, path: Path) -> Make:
+        """An expression as a function; what is wrong with it is noted in `problems`."""
         try:
             expression = compile_expression(source, getter)
         except ExpressionError as error:
@@ -154,7 +155,7 @@ class Compiler:
     def _when(self, rule: When, path: Path, target: str) -> Make:
         cases = [
             (
-                self._expression(case.if_, (*path, "when", number, "if")),
+                self.expression(case.if_, (*path, "when", number, "if")),
                 self.rule(case.then, (*path, "when", number, "then"), target),
             )
             for number, case in enumerate(rule.cases)

@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from engine.expressions import ExpressionFailed
 from engine.mapping import convert
 from engine.mapping.compiler import Compiler, Path
+from engine.mapping.remedies import DefectFailed, Remedied, Remedies
 from engine.mapping.values import (
     ABSENT,
     DROPPED,
@@ -27,6 +28,7 @@ from engine.mapping.values import (
 )
 from engine.mapping.words import in_words
 from engine.richtext import TextError
+from runbooks.defects import Defect
 from runbooks.playbook import Child, EntityPair, StatusRule
 from runbooks.playbook import Reference as Tie
 from runbooks.rules import AnyRule
@@ -63,6 +65,7 @@ class Mapper:
         children: Sequence[Mapper],
         compiler: Compiler,
         label: str,
+        remedies: Remedies | None = None,
     ) -> None:
         """Use `compile_entity`."""
         self.needs = tuple(sorted(compiler.needs | {tie.from_ for tie in ties} | ({label} if label else set())))
@@ -77,14 +80,17 @@ class Mapper:
         self._ties = [(tie, getter(tie.from_)) for tie in ties]
         self._steps = [*fields, *([status] if status else []), *status_fields]
         self._where = compiler.where
+        self.has_defects = bool(remedies)
+        self._remedies = remedies or None
         self._people_getters = [getter(name) for name in self.people]
 
     def people_in(self, records: Iterable[Record]) -> set[str]:
         """The people these records name, by their ids at the source."""
         found: set[str] = set()
         for record in records:
+            fields = self._seen(record)
             for read in self._people_getters:
-                value = read(record.fields)
+                value = read(fields)
                 if is_empty(value):
                     continue
                 for person in value if isinstance(value, list | tuple) else (value,):
@@ -94,14 +100,31 @@ class Mapper:
                         continue  # `map` refuses the record and says why
         return found
 
+    def _seen(self, record: Record) -> Mapping[str, Any]:
+        """The fields as the rules see them; as they are where a defect cannot be told: `map` says why."""
+        try:
+            return self.remedied(record).fields
+        except DefectFailed:
+            return record.fields
+
+    def remedied(self, record: Record) -> Remedied:
+        """The fields as the rules see them, and the defects that the record has. Raises DefectFailed."""
+        return self._remedies.apply(record.fields) if self._remedies else Remedied(record.fields, ())
+
     def map(self, records: Sequence[Record], people: People) -> list[Mapped | Refused]:
         """Every record, in order: mapped, or refused with a cause. No record can stop another."""
         return [self._one(record, people) for record in records]
 
     def _one(self, record: Record, people: People) -> Mapped | Refused:
-        source = record.fields
+        source: Mapping[str, Any] = record.fields
+        defects: tuple[str, ...] = ()
         if not self._steps:  # no rule was written: it goes as it is
-            return Mapped(record.key, source, None, {}, ())
+            return Mapped(record.key, record.fields, None, {}, ())
+        if self._remedies is not None:
+            try:
+                source, defects = self._remedies.apply(source)
+            except DefectFailed as failed:
+                return Refused(record.key, f"defect {failed.defect}: {_cause(failed.error)}", "")
         refs: list[Ref] = []
         out: dict[str, Any] = {}
         status_fields: dict[str, Any] = {}
@@ -124,23 +147,24 @@ class Mapper:
                 name = tie.from_
                 refs.extend(_ties(tie, read(source)))
         except Exception as error:  # noqa: BLE001 - whatever a rule meets, it is this record's matter alone
-            return Refused(record.key, f"{name}: {_cause(error)}", name)
-        return Mapped(record.key, out, status, status_fields, tuple(refs))
+            return Refused(record.key, f"{name}: {_cause(error)}", name, defects)
+        return Mapped(record.key, out, status, status_fields, tuple(refs), defects)
 
     def trace(self, record: Record, people: People) -> list[Traced]:
         """How each target field comes to be, in order. A rule that refuses the record says why."""
-        return [self._traced(step, record, people) for step in self._steps]
+        fields = self._seen(record)
+        return [self._traced(step, fields, people) for step in self._steps]
 
     def rule_of(self, field: str) -> tuple[str, str]:
         """The rule that makes this target field, in words, and its file:line:column; both empty where none does."""
         step = next((step for step in self._steps if step.name == field), None)
         return (in_words(step.rule), self._where(step.path)) if step else ("", "")
 
-    def _traced(self, step: _Step, record: Record, people: People) -> Traced:
+    def _traced(self, step: _Step, fields: Mapping[str, Any], people: People) -> Traced:
         value: Any = ABSENT
         refusal = ""
         try:
-            value = step.make(record.fields, people, [])
+            value = step.make(fields, people, [])
         except Exception as error:  # noqa: BLE001
             refusal = _cause(error)
         return Traced(step.name, in_words(step.rule), step.sources, self._where(step.path), value, refusal)
@@ -209,6 +233,7 @@ def compile_entity(
         children,
         max_lengths,
         pair.label,
+        pair.defects,
     )
     if problems:
         raise MappingError(problems)
@@ -220,7 +245,7 @@ def _compile_child(
 ) -> Mapper:
     compiler = Compiler(lambda inside: where((*path, *inside)), secret, documents, problems)
     first = {} if child.body is None else {"body": child.body}
-    return _compile(compiler, child.fields, first, None, (), (), None, "")
+    return _compile(compiler, child.fields, first, None, (), (), None, "", ())
 
 
 def _compile(
@@ -232,9 +257,11 @@ def _compile(
     children: Sequence[Mapper],
     max_lengths: Mapping[str, int] | None,
     label: str,
+    defects: Sequence[Defect],
 ) -> Mapper:
     steps = [_step(compiler, name, rule, (name,), max_lengths) for name, rule in dict(first).items()]
     steps += [_step(compiler, name, rule, ("fields", name), max_lengths) for name, rule in fields.items()]
+    remedies = Remedies(defects, compiler)
     return Mapper(
         fields=steps,
         status=_step(compiler, "status", status.rule, ("status",), None) if status else None,
@@ -246,6 +273,7 @@ def _compile(
         children=children,
         compiler=compiler,
         label=label,
+        remedies=remedies,
     )
 
 

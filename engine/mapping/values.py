@@ -37,6 +37,7 @@ class Mapped(NamedTuple):
     status: str | None
     status_fields: dict[str, Any]
     refs: tuple[Ref, ...]
+    defects: tuple[str, ...] = ()  # names of those that the source had
 
 
 class Refused(NamedTuple):
@@ -45,6 +46,7 @@ class Refused(NamedTuple):
     key: str
     cause: str
     field: str
+    defects: tuple[str, ...] = ()
 
 
 class Traced(NamedTuple):

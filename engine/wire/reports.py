@@ -111,3 +111,4 @@ class Trial(Message):
     target: dict[str, object]
     refused: str
     fields: list[TracedField]
+    defects: list[str] = []  # noqa: RUF012  known defects that the source has; never mutated

@@ -25,6 +25,7 @@ class EntityStatus(Message):
     entity: str
     child: bool
     buckets: Buckets
+    defects: dict[str, int] = {}  # noqa: RUF012  known defects of the source: records that had them; never mutated
 
 
 class HoldStatus(Message):

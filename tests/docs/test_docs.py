@@ -16,6 +16,7 @@ from cockpit.cli import app
 from connectors.rehearsal.faults import KINDS
 from engine.mapping import compile_entity
 from runbooks.base import Model
+from runbooks.defects import Defect
 from runbooks.library import init
 from runbooks.loader import load
 from runbooks.migration import Limits, Migration, MigrationFile, System, Window
@@ -140,7 +141,7 @@ def test_the_tutorial_shows_commands_at_all() -> None:
 
 # ---------------------------------------------------------------- YAML
 
-SECTIONS = {"source", "target", "label", "status", "children", "references", "rollback"}
+SECTIONS = {"source", "target", "label", "status", "children", "references", "rollback", "defects"}
 
 
 def snippets(name: str) -> list[str]:
@@ -200,7 +201,9 @@ def test_the_reference_names_every_key_of_a_migration(model: type[Model]) -> Non
     assert not {key for key in model.known_keys() if not re.search(rf"\b{key}(:|`)", text)}
 
 
-@pytest.mark.parametrize("model", [Playbook, EntityPair, SourceSide, Child, Wave], ids=lambda model: model.__name__)
+@pytest.mark.parametrize(
+    "model", [Playbook, EntityPair, SourceSide, Child, Wave, Defect], ids=lambda model: model.__name__
+)
 def test_the_reference_shows_every_key_of_a_playbook(model: type[Model]) -> None:
     shown = "\n".join(snippets("docs/reference/playbook.md"))
     assert not {key for key in model.known_keys() if not re.search(rf"\b{key}:", shown)}
