@@ -8,6 +8,9 @@ from engine.wire import Drift, Message, RuleResult
 GATE = "gate: "
 """How the cause begins when a wave needs a person because a gate fails."""
 
+DRIFTED = "drift: "
+"""How it begins when the sides differ."""
+
 NOTES = " The proof says: "
 """What comes in that cause before the notes of the wave's proof."""
 

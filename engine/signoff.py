@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.assembly import PlannedWave
 from engine.clock import Clock
+from engine.compare import Kind
 from engine.conductor import Conductor
 from engine.errors import EngineError, Refused
 from engine.flow import Flow
@@ -16,7 +17,7 @@ from engine.ledger import Ledger
 from engine.logbook import WaveRow
 from engine.manifest import Counts, Seal, write_durably, write_manifest, write_records
 from engine.model import Bucket, WaveState
-from engine.rulings import GATE, last_drift, last_ruling
+from engine.rulings import DRIFTED, GATE, last_drift, last_ruling
 from engine.signed_page import page
 from engine.wire import Message, Receipt, Sign, SignedCause, SignedEntity, SignOff
 from engine.wire.manifest import FOLDER, Manifest, SignedFile
@@ -82,8 +83,10 @@ class SignOffs:
             for result in results
             if result.gate and not result.holds
         ]
-        if drift and drift.confirmed:
-            despite.append(f"{drift.confirmed:,} confirmed differences between the sides")
+        # What others edited at the target is somebody's will: it is told, and stands in nobody's way.
+        edited = (await ledger.drifts.counts()).get(row.name, {}).get(Kind.EDITED, 0)
+        if drift and drift.confirmed > edited:
+            despite.append(f"{drift.confirmed - edited:,} confirmed differences between the sides")
         return SignOff(
             wave=row.name,
             state=row.state,
@@ -198,7 +201,7 @@ def _unfinished(row: WaveRow, entities: list[SignedEntity]) -> Iterator[str]:
     if row.state is WaveState.SIGNED_OFF:
         yield "it is signed off already. What changed since can be signed after: cutover run --wave " + row.name
     elif row.state is not WaveState.AWAITING_SIGN_OFF and not (
-        row.state is WaveState.NEEDS_HUMAN and row.cause.startswith(GATE)
+        row.state is WaveState.NEEDS_HUMAN and row.cause.startswith((GATE, DRIFTED))
     ):
         yield f"its state is {row.state}; first: cutover run --wave {row.name}"
     for bucket in (Bucket.IN_DOUBT, Bucket.IN_FLIGHT):

@@ -17,7 +17,7 @@ from engine.clock import Clock
 from engine.errors import Refused
 from engine.ledger import Ledger
 from engine.manifest import Seal, write_manifest, write_records
-from engine.model import Bucket, Entry, SetAside
+from engine.model import Bucket, Entry, SetAside, WaveState
 from engine.rulings import DRIFT
 from engine.signoff import SignOffs, void
 from engine.wire import CheckReport, Drift, Sign, SignedEntity
@@ -188,6 +188,21 @@ def test_drift_needs_a_reason_which_the_manifest_keeps(tmp_path: Path) -> None:
             assert said["despite"] == "the desk knows | *and* agrees"
             assert said["stood"] == ["3 confirmed differences between the sides"]
             assert r"the desk knows \| \*and\* agrees" in manifest.with_suffix(".md").read_text()
+
+    go(work)
+
+
+def test_a_wave_that_drift_alone_keeps_is_signed_with_a_reason(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left)
+            await it.run("pilot")
+            await it.ledger.set_meta(DRIFT + "pilot", DRIFTED.model_dump_json())
+            await it.ledger.wave_state("pilot", WaveState.NEEDS_HUMAN, "drift: 3 changed; type: cutover drift list")
+            with pytest.raises(Refused, match="3 confirmed differences"):
+                await signed(it, "pilot")
+            assert recheck(await signed(it, "pilot", despite="the desk agrees")).ok
 
     go(work)
 
