@@ -37,6 +37,9 @@ monkey: $(STAMP) ## 10,000 random keys at random moments of a run (minutes)
 screenshots: $(STAMP) ## every screen of the cockpit, as pictures in docs/screenshots
 	$(BIN)/python docs/take_screenshots.py
 
+seeds: $(STAMP) ## 500 small waves rolled back through faults, edits and kills (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/engine/test_rollback_seeds.py
+
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
