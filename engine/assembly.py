@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import orjson
+
 from connectors.kit.contract import Connection, Connector, Creates, Source, Target, Traits
 from connectors.kit.errors import Misconfigured
 from engine.clock import Clock
@@ -42,6 +44,10 @@ class Assembly:
     systems: dict[str, Connector]
     flows: dict[str, Flow]
     waves: dict[str, PlannedWave]
+
+    def text_of(self, book: Playbook) -> str:
+        """A playbook as its file has it, to be kept beside the runs that use it."""
+        return orjson.dumps(self.migration.documents[book.playbook].root.value).decode()
 
 
 async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock: Clock, secret: bytes) -> Assembly:

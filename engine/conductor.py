@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from functools import partial
 
+from engine.asides import AsideRow
 from engine.assembly import Assembly, PlannedWave
 from engine.checks import preflight
 from engine.clock import Clock
@@ -178,6 +179,14 @@ class Conductor:
         if not rows:
             raise Refused("No quarantined record fits. Type: cutover quarantine list")
         await take_back(self._ledger, rows, command.by)
+        await self._ledger.note(
+            command.by, "retry", command.wave, f"{len(rows)} records; cause {command.cause or 'any'}"
+        )
+        await self.take_up(rows, [], command.by)
+        return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
+
+    async def take_up(self, rows: Sequence[AsideRow], waves: Sequence[str], by: str) -> None:
+        """Begin a run of these waves, and of those whose records these are: they are carried again, come what may."""
         records: dict[str, dict[str, list[str]]] = {}
         children: dict[str, dict[str, dict[str, str]]] = {}
         for row in rows:
@@ -189,19 +198,14 @@ class Conductor:
                     children.setdefault(row.wave, {}).setdefault(row.entity, {})[row.parent] = parent.target
             else:
                 records.setdefault(row.wave, {}).setdefault(row.entity, []).append(row.key)
-        names = [name for name in self.assembly.waves if name in records or name in children]
-
+        names = [name for name in self.assembly.waves if name in records or name in children or name in waves]
         self._refuse_half_undone(names, await self._ledger.waves())
 
         async def again(planned: PlannedWave) -> WaveState:
             runner = await self.runner(planned)
             return await runner.retry(records.get(runner.name, {}), children.get(runner.name, {}))
 
-        await self._ledger.note(
-            command.by, "retry", command.wave, f"{len(rows)} records; cause {command.cause or 'any'}"
-        )
-        await self.begin(names, command.by, again)
-        return Receipt(accepted=True, durable=True, effective=True, message=f"Retrying {len(rows)} records.")
+        await self.begin(names, by, again)
 
     async def exclude(self, command: Exclude) -> Receipt:
         async with self._one_at_a_time:
@@ -286,6 +290,9 @@ class Conductor:
         if self._stopping:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         books = sorted({self.assembly.waves[name].playbook for name in names})
+        for book in self.assembly.migration.playbooks:
+            if book.version in books:
+                await self._ledger.undo.keep_book(book.version, self.assembly.text_of(book))
         number = self.number = await self._ledger.start_run(names, by, " ".join(books))
         self._telemetry.begin_run()
         self.running = names

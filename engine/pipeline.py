@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-
-import orjson
 
 from connectors.kit.contract import Move, Record, Write
-from connectors.kit.document import encoded
 from connectors.kit.errors import Unavailable
 from engine.calls import send
 from engine.context import Context
+from engine.fingerprint import fingerprint, form_of
 from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
@@ -115,9 +112,7 @@ class Pipeline:
         jobs: list[Job] = []
         refused: list[SetAside] = []
         hits: dict[str, tuple[str, ...]] = {}
-        xid, fingerprint = flow.xid, self._fingerprint
-        # What rules make comes in one order always; what goes as it is comes in whatever order the source likes.
-        form = 0 if flow.mapper.makes else orjson.OPT_SORT_KEYS
+        xid, form, secret = flow.xid, form_of(flow.mapper), self._context.secret
         for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
             key = record.key
             if mapped.defects:
@@ -125,7 +120,7 @@ class Pipeline:
             entry = known.get(key) or Entry(key, Bucket.IN_FLIGHT)
             if type(mapped) is Mapped:
                 try:
-                    stamp = fingerprint(mapped, form)
+                    stamp = fingerprint(mapped, form, secret)
                 except TypeError:
                     mapped = Refused(key, "a number beyond 64 bits, or text that is not Unicode", "")
             if isinstance(mapped, Refused):
@@ -146,11 +141,6 @@ class Pipeline:
             return {}
         async with self._context.pacing.step(self._context.name):
             return await self._context.people.known(flow, records)
-
-    def _fingerprint(self, mapped: Mapped, form: int) -> str:
-        """Keyed hash of the record as it should stand at the target: 32 hex digits. TypeError: it is no JSON."""
-        body = orjson.dumps((mapped.fields, mapped.status), encoded, form)
-        return blake2b(body, digest_size=16, key=self._context.secret).hexdigest()
 
     async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:
         """Writing named fields twice ends the same: an update without an answer is simply done again."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from connectors.kit.contract import Creates, Fields, Readback, Record, Standing, Touch
-from connectors.kit.document import encoded
 from engine.compare import EXTERNAL_ID, PARENT, STATUS, Difference, Kind, unlike
 from engine.drifts import Tied
+from engine.fingerprint import fingerprint, form_of
 from engine.flow import Flow
 from engine.inquiry import Ask
 from engine.ledger import Ledger
@@ -160,7 +157,7 @@ class Sides:
         if there.xid != flow.xid(entry.key) and (there.xid or flow.writes.creates is not Creates.NONE):
             yield one(Kind.CHANGED, EXTERNAL_ID)
         kind = Kind.CHANGED
-        if entry.print and entry.print != fingerprint(mapped, self._secret, sort=not flow.mapper.makes):
+        if entry.print and entry.print != fingerprint(mapped, form_of(flow.mapper), self._secret):
             kind = Kind.MAPPING
         for name in unlike(wanted, target.canonical(flow.target_entity, wanted), there.fields):
             yield one(kind, name)
@@ -247,7 +244,7 @@ class Sides:
                 known = (flow.ties or {})[tie.name]
                 sides = {"type": known.link, "from": tie.target, "to": tie.to_target}
                 if known.link and _ends(target.canonical("link", sides)) not in shown:
-                    name = f"link {known.link} to {tie.to_key}"
+                    name = f"{tie.name} to {tie.to_key}"
                     lost.append(Difference(flow.name, entry.key, Kind.MISSING, name, entry.target, entry.key))
         return lost
 
@@ -255,12 +252,6 @@ class Sides:
 def readable(flow: Flow) -> bool:
     """Whether its target tells what became of our writes."""
     return isinstance(flow.target, Readback)
-
-
-def fingerprint(mapped: Mapped, secret: bytes, *, sort: bool) -> str:
-    """As the pipeline makes it: the keyed hash of the record as it should stand at the target."""
-    body = orjson.dumps((mapped.fields, mapped.status), encoded, orjson.OPT_SORT_KEYS if sort else 0)
-    return blake2b(body, digest_size=16, key=secret).hexdigest()
 
 
 def _edited(difference: Difference, touch: Touch) -> Difference:

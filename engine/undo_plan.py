@@ -153,19 +153,23 @@ class Look:
 
     async def _links(self, flow: Flow, target: Undoable, ties: Sequence[Tied], going: set[str]) -> list[str]:
         """Links of ours on the records that go."""
-        wanted: dict[tuple[str, str, str], str] = {}
+        linking: list[tuple[Flow, Tied, str]] = []
         for tie in ties:
             of = self._flows.get(tie.entity)
             known = (of.ties or {}).get(tie.name) if of is not None else None
-            if of is None or known is None or not known.link:
-                continue
-            sides = {"type": known.link, "from": tie.target, "to": tie.to_target}
-            shown = target.canonical("link", sides)
-            wanted[_ends(shown)] = of.xid(f"{tie.key}>{tie.name}>{tie.to_key}")
-        if not wanted or not target.traits("link").deletes:
+            if of is not None and known is not None and known.link:
+                linking.append((of, tie, known.link))
+        if not linking or not target.traits("link").deletes:
             return []
         async with self._step():
+            await target.learn("link")
             found = await target.hanging(flow.target_entity, "link", sorted(going))
+        wanted = {
+            _ends(target.canonical("link", {"type": kind, "from": tie.target, "to": tie.to_target})): of.xid(
+                f"{tie.key}>{tie.name}>{tie.to_key}"
+            )
+            for of, tie, kind in linking
+        }
         return [
             one.target for one in found if _ends(one.fields) in wanted and one.xid in ("", wanted[_ends(one.fields)])
         ]

@@ -10,7 +10,7 @@ import orjson
 
 from engine.clock import Clock
 from engine.database import Database, Statement
-from engine.model import WaveState
+from engine.model import Bucket, WaveState
 
 Done = dict[str, dict[str, int]]
 """Records by entity and what became of them."""
@@ -208,6 +208,29 @@ class Undos:
             (entity, orjson.dumps(keys).decode()),
         )
         return {key: datetime.fromisoformat(taken) for key, taken in rows}
+
+    # ------------------------------------------------------------ re-runs
+
+    async def stale(self, wave: int, records: Mapping[int, Sequence[str] | None]) -> None:
+        """These ({entity: keys; None: all}) are done, and will be carried again: whichever run comes next does it."""
+        again = (
+            "UPDATE entry SET bucket = ?1, version = '' WHERE wave = ?2 AND entity = ?3 AND bucket IN (1, 2) "
+            "AND (?4 = '' OR key IN (SELECT value FROM json_each(?4)))"
+        )
+        rows: list[Statement] = [
+            (again, (int(Bucket.IN_FLIGHT), wave, entity, "" if keys is None else orjson.dumps(list(keys)).decode()))
+            for entity, keys in records.items()
+        ]
+        await self._db.write("stale", rows)
+
+    async def keep_book(self, version: str, text: str) -> None:
+        """A playbook that runs, as it is: configuration, no record."""
+        await self._db.write("keep_book", [("INSERT OR IGNORE INTO book VALUES (?, ?)", (version, text))])
+
+    async def book(self, version: str) -> str:
+        """The playbook of this version; empty when it was not kept."""
+        rows = await self._db.read("SELECT text FROM book WHERE version = ?", (version,))
+        return str(rows[0][0]) if rows else ""
 
     # ------------------------------------------------------------ inside
 

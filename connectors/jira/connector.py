@@ -244,6 +244,8 @@ class Jira:
         self._only(entity, *ENTITIES)
         if entity == "issue":
             await self._forms.learn()
+        if entity == "link":
+            await self._links.learn()
 
     def canonical(self, entity: str, fields: Fields) -> Fields:
         self._only(entity, *ENTITIES)

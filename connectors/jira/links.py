@@ -21,19 +21,17 @@ CONFLICTS = 4
 class Links:
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._symmetric: set[str] | None = None
+        self.twins: frozenset[str] = frozenset()  # types (folded) whose two directions are one and the same
+        self._learned = False
 
     async def types(self) -> list[Fields]:
         return list((await self._client.get("/issueLinkType", scope="link.types")).get("issueLinkTypes") or ())
 
-    async def symmetric(self) -> set[str]:
-        """Types (folded) whose two directions are one and the same."""
-        if self._symmetric is None:
-            kinds = await self.types()
-            self._symmetric = {
-                str(kind["name"]).casefold() for kind in kinds if kind.get("inward") == kind.get("outward")
-            }
-        return self._symmetric
+    async def learn(self) -> None:
+        """Which types are `twins`."""
+        if not self._learned:
+            alike = (kind for kind in await self.types() if kind.get("inward") == kind.get("outward"))
+            self.twins, self._learned = frozenset(str(kind["name"]).casefold() for kind in alike), True
 
     async def create(self, writes: Sequence[Write]) -> list[Outcome]:
         return await self._client.each(writes, _ends, self._post)

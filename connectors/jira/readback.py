@@ -41,7 +41,11 @@ class Readback:
             if not self._forms.learned:
                 raise RuntimeError("await learn('issue') before canonical: the types of the fields are not known yet")
             return fields_of(fields, self._forms.value)
-        return fields_of(fields, _FORMS[entity])
+        shown = fields_of(fields, _FORMS[entity])
+        if entity == "link" and shown.get("type") in self._links.twins:
+            ends = sorted(end for end in (shown.get("from"), shown.get("to")) if end)
+            shown |= dict(zip(("from", "to"), ends, strict=False))
+        return shown
 
     # ------------------------------------------------------------ issues
 
@@ -124,22 +128,19 @@ class Readback:
 
     async def links(self, targets: Sequence[str], names: Sequence[str]) -> dict[str, Standing]:
         there = {
-            standing.target.casefold(): standing
-            for standing in await self.links_on([link_parts(t)[0] for t in targets])
+            _ends(standing.fields): standing for standing in await self.links_on([link_parts(t)[0] for t in targets])
         }
-        twins = await self._links.symmetric()
         found: dict[str, Standing] = {}
         for target in targets:
             start, kind, end = link_parts(target)
-            ways = [target, f"{end}/{kind}/{start}"] if kind.casefold() in twins else [target]
-            standing = next((there[way.casefold()] for way in ways if way.casefold() in there), None)
-            if standing is not None:
-                sides = {"type": kind, "from": start, "to": end}
-                shown = {name: sides.get(name) for name in names}
-                found[target] = standing._replace(target=target, parent=start, fields=self.canonical("link", shown))
+            sides = self.canonical("link", {"type": kind, "from": start, "to": end})
+            if (standing := there.get(_ends(sides))) is not None:
+                shown = {name: sides[name] for name in names if name in sides}
+                found[target] = standing._replace(target=target, parent=start, fields=shown)
         return found
 
     async def links_on(self, targets: Sequence[str]) -> list[Standing]:
+        await self._links.learn()
         found: dict[str, Standing] = {}
         for issue in await fetch.issues(self._client, sorted(set(targets)), ["issuelinks"]):
             for link in issue["fields"].get("issuelinks") or ():
@@ -195,6 +196,10 @@ def _of_link(name: str, value: Any) -> Any:
     if name == "type":
         return str(value).casefold()
     return str(value) if name in ("from", "to") else None
+
+
+def _ends(link: Mapping[str, Any]) -> tuple[Any, ...]:
+    return link.get("type"), link.get("from"), link.get("to")
 
 
 _FORMS = {"comment": _of_comment, "attachment": _of_attachment, "link": _of_link}

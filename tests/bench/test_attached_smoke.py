@@ -6,7 +6,7 @@ from tests.bench import attached
 
 
 def test_readers_read_pictures_while_the_engine_settles_every_record() -> None:
-    made = attached.measure(2_000, 5)
+    made = attached.measure(20_000, 5)
     assert made.lines >= 2
     assert made.ran.copied <= made.ran.proven
 

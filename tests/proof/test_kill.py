@@ -17,6 +17,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "entity": (1, 3),
     "add_wave": (1, 2),
     "approve": (1, 2),
+    "keep_book": (1,),
     "start_run": (1,),
     "wave_state": (1, 2, 3, 5),
     "plan": (1, 3),
@@ -32,15 +33,15 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "loaded": (1, 2),
     "end_run": (1,),
 }
-BY_COMMAND = {"hold", "lift", "note", "decide", "mark", "sign"}
+BY_COMMAND = {"hold", "lift", "note", "decide", "mark", "sign", "stale"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
 IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_found", "undo_intend", "undo_aside", "undo_outcome", "undo_end"}
 
 # One night, killed again and again on its way: what each engine leaves, the next one has to make good.
 COPYING = (
-    "after:entity:1 before:add_wave:2 after:approve:1 before:wave_state:1 after:plan:1 before:open_lanes:1 "
-    "after:open_chunk:1 before:intend:1 after:intend:1 before:written:1 after:written:1 before:settle:2 "
+    "after:entity:1 before:add_wave:2 after:approve:1 before:keep_book:1 before:wave_state:1 after:plan:1 "
+    "before:open_lanes:1 after:open_chunk:1 before:intend:1 after:intend:1 before:written:1 after:written:1 before:settle:2 "
     "before:close_chunk:1 after:close_chunk:1"
 )
 CLOSING = "after:advance:1 after:loaded:1 after:overlap:1 before:tied:1"

@@ -63,6 +63,7 @@ def test_a_rollback_killed_in_the_middle_of_its_calls_goes_on_and_the_wave_loads
         before = loaded(it)
         whole = it.created()
         it.start()
+        it.jira.latency = 0.1
         it.command("/rollback", Rollback(wave="rest", by="ana"))
         until(lambda: it.created() < whole - 2, "records go", 30, it.story)
         it.kill()
