@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel
 from textual.app import App
 from textual.binding import BindingType
+from textual.events import Resize
+from textual.geometry import Size
 
 from cockpit import feed, keys, paint
 from cockpit.calling import Calling
@@ -52,6 +56,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self._calling.begin()
         self.push_screen(keys.OVERVIEW)
         self.run_worker(feed.follow(self.client, self.store, self.changed), exit_on_error=True)
+        self.set_interval(1.0, self._fit)
 
     def on_unmount(self) -> None:
         self._calling.end()
@@ -78,8 +83,9 @@ class Cockpit(App[None], inherit_bindings=False):
 
     # ------------------------------------------------------------ commands
 
-    def send(self, what: str, path: str, command: BaseModel, effect: str = "") -> None:
-        """Send a command; the message line tells its stages. `effect`: what to wait for, see `Sent`.
+    def send(self, what: str, path: str, command: BaseModel, effect: str = "", patience: float = 60.0) -> None:
+        """Send a command; the message line tells its stages. `effect`: what to wait for, see `Sent`; `patience`:
+        seconds until nobody waits for the receipt any more.
 
         Nothing goes out on an old picture: a dialog may have been open when the line broke.
         """
@@ -88,12 +94,14 @@ class Cockpit(App[None], inherit_bindings=False):
             return
         self.sent.begin(what, effect)
         self.changed()
-        self.run_worker(self._send(path, command), group="send")
+        self.run_worker(self._send(path, command, patience), group="send")
 
-    async def ask(self, path: str, reply: type[Reply], *, aloud: bool = True, **params: object) -> Reply | None:
+    async def ask(
+        self, path: str, reply: type[Reply], *, aloud: bool = True, patience: float = 60.0, **params: object
+    ) -> Reply | None:
         """Ask the engine something; None when it refuses or does not answer, which (`aloud`) the message line tells."""
         try:
-            return await asyncio.to_thread(lambda: self.client.get(path, reply, **params))
+            return await asyncio.to_thread(lambda: self.client.get(path, reply, patience, **params))
         except (Refusal, NoEngine) as error:
             if aloud:
                 self.say(str(error))
@@ -116,14 +124,23 @@ class Cockpit(App[None], inherit_bindings=False):
             self.store.starting = str(error)
         self.changed()
 
-    async def _send(self, path: str, command: BaseModel) -> None:
+    async def _send(self, path: str, command: BaseModel, patience: float) -> None:
         try:
-            receipt = await asyncio.to_thread(self.client.post, path, Receipt, command)
+            receipt = await asyncio.to_thread(self.client.post, path, Receipt, command, patience)
         except (Refusal, NoEngine) as error:
             self.sent.refuse(str(error))
         else:
             self.sent.answered(receipt)
         self.changed()
+
+    def _fit(self) -> None:
+        """Take the terminal's size: a change of it that comes just when the cockpit goes aside or returns is lost."""
+        if self.is_headless or sys.__stderr__ is None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # there is no terminal any more
+            size = Size(*os.get_terminal_size(sys.__stderr__.fileno()))
+            if size != self.size:
+                self.post_message(Resize(size, size))
 
     def _write(self, text: str) -> None:
         """To the terminal, beside the screen; nowhere without one."""

@@ -80,7 +80,7 @@ class WaveDeeds(Station):
         plan = await self.cockpit.ask("/plan", Plan)
         if plan is None:
             return
-        over = ("awaiting_sign_off", "signed_off")
+        over = ("awaiting_sign_off", "signed_off", "rolling_back", "rolled_back")  # these run only by name
         chosen = [each for each in plan.waves if (each.wave == wave if wave else each.state not in over)]
         if not chosen:
             self.cockpit.say("Every wave is loaded: nothing to run.")

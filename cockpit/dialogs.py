@@ -27,6 +27,8 @@ class Question(ModalScreen[str | None]):
         Binding("escape", "give_up", show=False),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "move(10)", show=False, priority=True),
+        Binding("pageup", "move(-10)", show=False, priority=True),
     ]
 
     def __init__(self, title: str, lines: Sequence[Text] = (), *, wanted: str = "", needed: bool = True) -> None:

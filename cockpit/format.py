@@ -26,8 +26,10 @@ _SYMBOLS = {
     "signed_off": "✔",
     "failed": "✘",
     "needs_human": "▲",
+    "rolling_back": "◀",
+    "rolled_back": "○",
 }
-_OVER = {"awaiting_sign_off", "signed_off", "failed", "needs_human"}
+_OVER = {"awaiting_sign_off", "signed_off", "failed", "needs_human", "rolled_back"}
 _WIDEST_STATE = 19
 
 # Control characters, and those that turn the direction of text: a terminal obeys them.

@@ -10,6 +10,7 @@ from cockpit.tones import ALARM, BUSY, DIM, GOOD, PLAIN, WARN
 from engine.wire import Alert, Live, RunbookStatus, Status
 
 _OVER = ("awaiting_sign_off", "signed_off")
+_UNDONE = ("rolling_back", "rolled_back")
 _ALERT_TONES = {"alarm": ALARM, "warning": WARN, "note": DIM}
 
 
@@ -43,10 +44,14 @@ def of_picture(picture: Live) -> Word:
         return Word("▲", "ATTENTION", ALARM)
     if any(wave.state in ("failed", "needs_human") for wave in status.waves):
         return Word("▲", "ATTENTION", ALARM)
+    if any(wave.state == "rolling_back" and wave.wave not in status.run for wave in status.waves):
+        return Word("▲", "ATTENTION", ALARM)  # half of it is undone
     if status.engine == "stopping":
         return Word("■", "STOPPING", WARN)
     if held(status):
         return Word("⏸", "HELD", WARN)
+    if any(wave.state == "rolling_back" for wave in status.waves):
+        return Word("◀", "GOING BACK", WARN)
     if not status.run:
         done = status.waves and all(wave.state in _OVER for wave in status.waves)
         return Word("✔", "LOADED", GOOD) if done else Word("■", "STOPPED", DIM)
@@ -74,6 +79,8 @@ def need(picture: Live) -> Need | None:
     for wave in status.waves:
         if wave.state in ("failed", "needs_human"):
             return Need(f"{wave.wave} {wave.state.replace('_', ' ')}: {wave.cause}", "wave", ALARM)
+        if wave.state == "rolling_back" and wave.wave not in status.run:
+            return Need(f"{wave.wave} is half rolled back: {wave.cause or 'it was cut off'}", "roll_back", ALARM)
     if picture.runbook is not None and (step := _step(picture.runbook)) is not None:
         return step
     return _of_status(status)
@@ -103,7 +110,7 @@ def _of_status(status: Status) -> Need | None:
         return Need(f"{hold.wave or 'Everything'} is held by {hold.by}: {hold.reason}", "resume", WARN)
     if n := status.total.quarantined:
         return Need(f"{counted(n, 'record')} set aside: look why.", "quarantine", WARN)
-    if not status.run and (left := [wave.wave for wave in status.waves if wave.state not in _OVER]):
+    if not status.run and (left := [wave.wave for wave in status.waves if wave.state not in (*_OVER, *_UNDONE)]):
         return Need(f"Nothing runs; {count(len(left))} of {len(status.waves)} waves are not loaded.", "run", PLAIN)
     return None
 

@@ -63,6 +63,14 @@ KEYS = (
     Key("r", "resume", "resume", "Resume the selected wave; on the first line, all of them.", _WAVES, True),
     Key("w", "why", "why", "Say why it is paused: others read it.", _WAVES, True),
     Key("S", "run", "start", "Run the selected wave, or all that are not loaded; shows the plan first.", _WAVES, True),
+    Key(
+        "B",
+        "roll_back",
+        "roll back",
+        "Roll the selected wave back; shows first what becomes of its records.",
+        _WAVES,
+        True,
+    ),
     Key("a", "acknowledge", "ack", "Acknowledge the alert that the message line shows.", _WAVES, True),
     Key("X", "stop", "", "End the engine at the next safe point; a later start goes on from there.", (OVERVIEW,), True),
     # runbook

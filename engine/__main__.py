@@ -18,6 +18,7 @@ from engine import garbage, metrics
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
 from engine.closeup import CloseUps
+from engine.comparing import Comparing
 from engine.conductor import Conductor
 from engine.control import Attention, door
 from engine.errands import Errands
@@ -30,6 +31,7 @@ from engine.manifest import Seal
 from engine.pacing import Pacing
 from engine.phases import Phases
 from engine.premises import Premises
+from engine.repair import Repairs
 from engine.rollback import Rollbacks
 from engine.shelf import Shelf
 from engine.signoff import SignOffs
@@ -37,6 +39,7 @@ from engine.snapshot import Snapshots
 from engine.systems import Systems
 from engine.telemetry import Telemetry
 from engine.trouble import describe, log_discreetly, tell_in_the_background
+from engine.verification import Verifications
 from engine.watch import Watch
 from engine.window import Windows
 from engine.wire import BAD_FOLDER, OCCUPIED
@@ -83,6 +86,10 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
             inspector = Inspector(conductor, ledger, clock)
             rollbacks = Rollbacks(conductor, ledger)
+            comparing = Comparing(conductor, ledger, pacing, clock, secret)
+            await stack.enter_async_context(comparing.kept())
+            verifications = Verifications(conductor, ledger, clock)
+            stack.push_async_callback(verifications.end)
             signoffs = SignOffs(conductor, ledger, lambda: Seal(premises.signing_key(clock)), clock)
             app = door(
                 conductor,
@@ -96,6 +103,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 signoffs,
                 inspector,
                 rollbacks,
+                comparing,
+                Repairs(conductor, ledger, clock),
+                verifications,
             )
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
@@ -114,7 +124,10 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 while not conductor.stopped.is_set():
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
-                    if not (conductor.busy or phases.busy) and attention.quiet > _IDLE:
+                    if (
+                        not (conductor.busy or phases.busy or comparing.busy or verifications.busy)
+                        and attention.quiet > _IDLE
+                    ):
                         await conductor.end()
                 await live.close()
                 server.should_exit = True

@@ -22,16 +22,19 @@ from connectors.kit.errors import ConnectorError
 from engine import checks, planner, stories, trial
 from engine.clock import Clock
 from engine.closeup import CloseUps
+from engine.comparing import Comparing
 from engine.conductor import Conductor
 from engine.errors import EngineError
 from engine.inspector import Inspector
 from engine.ledger import Ledger
 from engine.live import Broadcast
 from engine.phases import Phases
+from engine.repair import Repairs
 from engine.rollback import Rollbacks
 from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
 from engine.trouble import describe
+from engine.verification import Verifications
 from engine.watch import Watch
 from engine.wire import (
     Acknowledge,
@@ -40,6 +43,8 @@ from engine.wire import (
     Exclude,
     Pause,
     Problem,
+    Reconcile,
+    Repair,
     Resolve,
     Resume,
     Retry,
@@ -51,6 +56,7 @@ from engine.wire import (
     Stop,
     Tick,
     Validate,
+    Verify,
 )
 from runbooks.errors import LoadError
 
@@ -111,6 +117,9 @@ def door(
     signoffs: SignOffs,
     inspector: Inspector,
     rollbacks: Rollbacks,
+    comparing: Comparing,
+    repairs: Repairs,
+    verifications: Verifications,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -137,8 +146,27 @@ def door(
     async def sign_off(request: Request) -> BaseModel:
         return await signoffs.preview(request.query_params.get("wave", ""))
 
+    async def comparisons(_: Request) -> BaseModel:
+        return await comparing.state()
+
+    async def drift(request: Request) -> BaseModel:
+        asked = request.query_params
+        return await comparing.rows(wave=asked.get("wave", ""), keys=asked.getlist("key"))
+
+    async def difference(request: Request) -> BaseModel:
+        asked = request.query_params
+        return await comparing.show(asked.get("key", ""), plainly=asked.get("plainly", "") not in ("", "0"))
+
+    async def mending(request: Request) -> BaseModel:
+        asked = request.query_params
+        kinds, keys = asked.getlist("class"), asked.getlist("key")
+        return await repairs.preview(asked.get("wave", ""), kinds, keys, asked.get("also_edited", ""))
+
     async def rollback(request: Request) -> BaseModel:
         return await rollbacks.preview(request.query_params.get("wave", ""))
+
+    async def verified(_: Request) -> BaseModel:
+        return await verifications.report()
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -193,8 +221,16 @@ def door(
             route("/validate", "POST", command(Validate, inspector.validate)),
             route("/sign", "GET", sign_off),
             route("/sign", "POST", command(Sign, signoffs.sign)),
+            route("/reconcile", "GET", comparisons),
+            route("/reconcile", "POST", command(Reconcile, comparing.reconcile)),
+            route("/drift", "GET", drift),
+            route("/difference", "GET", difference),
+            route("/repair", "GET", mending),
+            route("/repair", "POST", command(Repair, repairs.repair)),
             route("/rollback", "GET", rollback),
             route("/rollback", "POST", command(Rollback, rollbacks.roll_back)),
+            route("/verify", "GET", verified),
+            route("/verify", "POST", command(Verify, verifications.verify)),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),

@@ -31,6 +31,16 @@ class Tied(NamedTuple):
     to_target: str
 
 
+class Opened(NamedTuple):
+    """An entry that is to be sent again: created (`target` ""), adopted under another id, or (None) as it is."""
+
+    entity: int
+    key: str
+    target: str | None
+    again: bool  # its fields are written, whatever the fingerprint says
+    lasting: bool  # it is in flight from here on
+
+
 class Walk(NamedTuple):
     """A comparison: what of, and where it is."""
 
@@ -63,6 +73,19 @@ class Drifts:
             (wave, entity, after, limit),
         )
         return [_entry(row) for row in rows]
+
+    async def dirty_count(self, wave: int, entity: int) -> int:
+        rows = await self._db.read(
+            "SELECT count(*) FROM entry INDEXED BY entry_dirty "
+            "WHERE wave = ? AND entity = ? AND bucket = 1 AND seen = ''",
+            (wave, entity),
+        )
+        return int(rows[0][0])
+
+    async def target_count(self, entity: int) -> int:
+        """Records that the ledger knows at the target, of every wave. Goes through all of them."""
+        rows = await self._db.read("SELECT count(*) FROM entry WHERE entity = ? AND target <> ''", (entity,))
+        return int(rows[0][0])
 
     async def synced(self, wave: int, entity: int, after: str, limit: int, *, skip: int = 0) -> list[Entry]:
         """Synced entries of the wave in order of their keys, from the one that comes `skip` after `after`."""
@@ -181,6 +204,48 @@ class Drifts:
         for wave, kind, n in rows:
             found.setdefault(wave, {})[Kind(kind)] = n
         return found
+
+    async def reopen(
+        self, opened: Sequence[Opened], ties: Sequence[tuple[int, str, str, str]], by: str, wave: str, detail: str
+    ) -> None:
+        """These are to be sent again, and these references (entity, key, name, to_key; "" is any) tied again."""
+        entries = orjson.dumps([tuple(one) for one in opened]).decode()
+        exact = orjson.dumps([tie for tie in ties if tie[2]]).decode()
+        whole = orjson.dumps([(entity, key) for entity, key, name, _ in ties if not name]).decode()
+        await self._db.write(
+            "reopen",
+            [
+                (
+                    "UPDATE entry SET seen = '', target = coalesce(j.value->>2, target), "
+                    "print = CASE WHEN j.value->>3 THEN '' ELSE print END, "
+                    "bucket = CASE WHEN j.value->>4 THEN 2 ELSE bucket END "
+                    "FROM json_each(?) j WHERE entry.entity = j.value->>0 AND entry.key = j.value->>1 AND bucket = 1",
+                    (entries,),
+                ),
+                (
+                    "UPDATE reference SET done = 0 FROM json_each(?) j WHERE reference.entity = j.value->>0 "
+                    "AND reference.key = j.value->>1 AND reference.name = j.value->>2 AND done = 1 "
+                    "AND (j.value->>3 = '' OR reference.to_key = j.value->>3)",
+                    (exact,),
+                ),
+                # References are looked for from their other end only here and in a rollback.
+                ("CREATE INDEX IF NOT EXISTS undo_tie ON reference (to_entity, to_key)", ()),
+                (
+                    "UPDATE reference SET done = 0 FROM json_each(?) j WHERE done = 1 "
+                    "AND reference.entity = j.value->>0 AND reference.key = j.value->>1",
+                    (whole,),
+                ),
+                (
+                    "UPDATE reference SET done = 0 FROM json_each(?) j WHERE done = 1 "
+                    "AND reference.to_entity = j.value->>0 AND reference.to_key = j.value->>1",
+                    (whole,),
+                ),
+                (
+                    "INSERT INTO event (at, by, what, wave, detail) VALUES (?, ?, 'repair', ?, ?)",
+                    (self._now(), by, wave, detail),
+                ),
+            ],
+        )
 
     # ------------------------------------------------------------ a comparison that somebody asked for
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -39,9 +40,9 @@ def hashed(text: str) -> int:
 
 
 def gathered(pairs: Iterable[tuple[int, int]], size: int) -> Set:
-    """`size` is how many there are, at least."""
-    flat = np.fromiter((number for pair in pairs for number in pair), np.uint64, count=-1 if size < 0 else size * 2)
-    return Set(np.ascontiguousarray(flat[0::2]), np.ascontiguousarray(flat[1::2]))
+    """From `size` pairs of (hash of a key, digest)."""
+    flat = np.fromiter(chain.from_iterable(pairs), np.uint64, count=size * 2).reshape(size, 2)
+    return Set(flat[:, 0].copy(), flat[:, 1].copy())
 
 
 def compare(left: Set, right: Set) -> Unlike:

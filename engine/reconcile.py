@@ -65,7 +65,7 @@ class Reconciler:
         self._ledger = ledger
         self._wave = wave
         self._sides = sides
-        self._wait = wait
+        self.wait = wait
 
     async def dirty(self, flow: Flow) -> Tally:
         """What was written since it was last found equal."""
@@ -97,6 +97,17 @@ class Reconciler:
         tally.differing += await self._confirm(flow, suspects, tally)
         return tally
 
+    async def sampled(self, flow: Flow, size: int, progress: Progress = _unnoticed) -> Tally:
+        """About so many of its records, evenly over their keys."""
+        total = (await self._ledger.tally()).get((self._wave, flow.entity), {}).get(Bucket.SYNCED, 0)
+        stride = max(1, total // size)
+
+        async def pages() -> AsyncIterator[list[Entry]]:
+            async for entries in self._pages(flow, dirty=False, after=""):
+                yield entries[::stride]
+
+        return await self.over(flow, pages(), progress)
+
     async def keys(self, flow: Flow, keys: Sequence[str]) -> Tally:
         """These records."""
 
@@ -125,7 +136,7 @@ class Reconciler:
         roots = sorted({difference.root for difference in suspects})
         if not roots:
             return []
-        await self._wait(lag(flow))
+        await self.wait(lag(flow))
         before = {(d.flow, d.key, d.field) for d in suspects}
         confirmed: list[Difference] = []
         for at in range(0, len(roots), _BATCH):
@@ -177,7 +188,7 @@ async def _prove(context: Context, flows: Sequence[Flow], how: Prove, sides: Sid
     blind = sorted({flow.target_system for flow in flows if not readable(flow)})
     reconciler = Reconciler(ledger, context.wave, sides, waiting(context.pacing, clock, name))
     tallies = [
-        await (reconciler.dirty(flow) if how == "all" else _sampled(ledger, reconciler, context.wave, flow))
+        await (reconciler.dirty(flow) if how == "all" else reconciler.sampled(flow, _SAMPLE))
         for flow in flows
         if readable(flow)
     ]
@@ -193,20 +204,6 @@ async def _prove(context: Context, flows: Sequence[Flow], how: Prove, sides: Sid
     if any(kinds.get(kind) for kind in OURS):
         return drifted(name, kinds), "; ".join(notes)
     return "", "; ".join(notes)
-
-
-async def _sampled(ledger: Ledger, reconciler: Reconciler, wave: int, flow: Flow) -> Tally:
-    """About so many of its records, evenly over their keys."""
-    total = (await ledger.tally()).get((wave, flow.entity), {}).get(Bucket.SYNCED, 0)
-    stride = max(1, total // _SAMPLE)
-
-    async def pages() -> AsyncIterator[list[Entry]]:
-        after = ""
-        while entries := await ledger.drifts.synced(wave, flow.entity, after, _BATCH * _AT_ONCE):
-            after = entries[-1].key
-            yield entries[::stride]
-
-    return await reconciler.over(flow, pages())
 
 
 def drifted(wave: str, kinds: dict[Kind, int]) -> str:

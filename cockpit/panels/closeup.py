@@ -9,6 +9,7 @@ from rich.text import Text
 from cockpit.columns import Cell, Column, beside, rule, table
 from cockpit.format import caused, clock, count, counted, moment, neutral, shortened
 from cockpit.panels import brakes
+from cockpit.prose import paragraph
 from cockpit.tones import ALARM, BUSY, DIM, GOOD, PLAIN, STYLES, WARN, toned
 from engine.wire import ChunkMap, EntityStatus, ErrorGroup, WaveDetail, WaveStatus
 
@@ -63,11 +64,18 @@ def _about(wave: WaveStatus, width: int) -> list[Text]:
     if wave.hold is not None:
         found += brakes.holds([wave.hold], width)
     if wave.cause:
-        found.append(toned((f" ▲ {shortened(wave.cause, width - 3)}", ALARM)))
+        found += _cause(wave, width)
     if wave.loose_references:
         words = f"{counted(wave.loose_references, 'reference waits', 'references wait')} for records of other waves"
         found.append(toned((f" {words}", DIM)))
     return found
+
+
+def _cause(wave: WaveStatus, width: int) -> list[Text]:
+    """Why it stopped, or what was left to say at its end."""
+    if wave.state in ("failed", "needs_human"):
+        return paragraph(f"▲ {wave.cause}", width, ALARM)
+    return paragraph(wave.cause, width, WARN if wave.state == "rolling_back" else DIM)
 
 
 _BUCKETS = ("to_do", "in_flight", "synced", "in_doubt", "quarantined", "excluded", "conflict", "edited", "overlap")

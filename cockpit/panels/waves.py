@@ -19,12 +19,14 @@ ALL = "\x00all"
 
 OVER = frozenset({"awaiting_sign_off", "signed_off"})
 ACTIVE = frozenset({"preflight", "copying", "catching_up", "reconciling"})
+ROLLING_BACK = "rolling_back"
 _STOPPED = frozenset({"failed", "needs_human"})
 _STATES = {
     "preflight": ("▶", BUSY), "copying": ("▶", BUSY), "catching_up": ("▶", BUSY), "reconciling": ("▶", BUSY),
     "awaiting_sign_off": ("✔", GOOD), "signed_off": ("✔", GOOD), "failed": ("✘", ALARM), "needs_human": ("▲", ALARM),
+    "rolling_back": ("◀", WARN), "rolled_back": ("○", DIM),
 }  # fmt: skip
-_SHORT = {"awaiting_sign_off": "to sign off"}  # where a line is narrow
+_SHORT = {"awaiting sign off": "to sign off", "rolling back": "going back"}  # where a line is narrow
 _NARROW = 100
 
 
@@ -55,7 +57,7 @@ def sign_of(wave: WaveStatus, run: Sequence[str]) -> tuple[str, str, str]:
     """Sign, word and tone of a wave's state. `run`: the waves that run; what is at work without a run is not."""
     if wave.hold is not None and wave.state not in OVER | _STOPPED:
         return "⏸", "held", WARN
-    if wave.state in ACTIVE and wave.wave not in run:
+    if wave.state in (*ACTIVE, ROLLING_BACK) and wave.wave not in run:
         return "■", "interrupted", WARN
     sign, tone = _STATES.get(wave.state, ("·", DIM))
     return sign, wave.state.replace("_", " "), tone
@@ -86,6 +88,11 @@ def wave_eta(wave: WaveStatus, status: Status) -> str:
         return "last checks"
     left = sum(each.buckets.to_do for each in status.waves if each.wave in status.run)
     return eta(status, wave.buckets.to_do / left if left else 1.0)
+
+
+def undoing(buckets: Buckets) -> str:
+    """How far a rollback is: what it undid is to do again."""
+    return f"{count(buckets.to_do)} undone, {count(buckets.synced + buckets.in_flight)} to look at"
 
 
 def aside(buckets: Buckets) -> Cell:
@@ -129,6 +136,8 @@ def _end_of_all(status: Status) -> Cell:
         return Cell("")
     if glance.held(status):
         return Cell("held", WARN)
+    if any(wave.state == ROLLING_BACK and wave.wave in status.run for wave in status.waves):
+        return Cell("going back", WARN)
     known = [wave.buckets for wave in status.waves if wave.wave in status.run]
     done = all(buckets.planned and not buckets.to_do for buckets in known)
     return Cell("last checks" if done else eta(status), PLAIN)
@@ -142,7 +151,7 @@ def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str |
     return [
         Cell(sign, tone),
         wave.wave,
-        Cell(word if long else _SHORT.get(wave.state, word) if word != "held" else word, tone),
+        Cell(word if long else _SHORT.get(word, word), tone),
         Cell(meter(wave.buckets, length) if begun else "", tone if moves else DIM),
         tally(wave.buckets) if begun or wave.buckets.planned else Cell("–", DIM),
         f"{status.rate:,.0f}/s" if moves else "",
@@ -158,6 +167,11 @@ def _end(wave: WaveStatus, status: Status, tone: str) -> Cell:
         return Cell(f"{wave.hold.by}: {wave.hold.reason}", WARN)
     if wave.state in _STOPPED:
         return Cell(wave.cause, tone)
+    if wave.state == ROLLING_BACK:
+        runs = wave.wave in status.run
+        return Cell(undoing(wave.buckets) if runs else wave.cause or "cut off: B goes on with it", tone)
+    if wave.state == "rolled_back":
+        return Cell(wave.cause, DIM)
     if wave.state in OVER:
         return Cell(clock(wave.ended), DIM)
     if wave.wave in status.run and wave.state in ACTIVE:
@@ -176,6 +190,8 @@ def title(wave: WaveStatus, status: Status, width: int) -> Text:
     tail = f" ‹ {names.index(wave.wave) + 1} of {len(names)} › "
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None
     pace = f"  {status.rate:,.0f}/s, ends {wave_eta(wave, status)}" if moves else ""
+    if wave.state == ROLLING_BACK and wave.wave in status.run:
+        pace = f"  {undoing(wave.buckets)}"
     room = width - line.cell_len - len(tail) - len(pace)
     if room >= 8:
         line.append(meter(wave.buckets, min(30, room - 1)), STYLES[tone])

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from cockpit import glance, keys
-from cockpit.deeds import WaveDeeds
 from cockpit.panels import brakes, charts, closeup, frame, phases, waves
 from cockpit.screens.base import Station
 from cockpit.screens.looking import Looking
 from cockpit.tones import DIM, toned
+from cockpit.undo_deeds import UndoDeeds
 from cockpit.widgets.lines import Lines
 from cockpit.widgets.table import Table
 from engine.wire import Live
@@ -36,7 +36,7 @@ class Room(NamedTuple):
     charts: int
 
 
-class Overview(Looking, WaveDeeds, Station):
+class Overview(Looking, UndoDeeds, Station):
     NAME = keys.OVERVIEW
     TITLE_WORD = "overview"
 

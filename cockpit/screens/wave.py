@@ -5,16 +5,16 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from cockpit import keys
-from cockpit.deeds import WaveDeeds
 from cockpit.panels import closeup, waves
 from cockpit.screens.looking import Looking
 from cockpit.tones import DIM, toned
+from cockpit.undo_deeds import UndoDeeds
 from cockpit.widgets.lines import Lines
 from cockpit.widgets.page import Page
 from engine.wire import Live
 
 
-class Wave(Looking, WaveDeeds):
+class Wave(Looking, UndoDeeds):
     NAME = keys.WAVE
     TITLE_WORD = "wave"
 

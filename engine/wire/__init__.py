@@ -31,6 +31,17 @@ from engine.wire.commands import (
     Tick,
     Validate,
 )
+from engine.wire.drift import (
+    Comparison,
+    Comparisons,
+    DriftField,
+    DriftList,
+    DriftRow,
+    DriftShow,
+    Reconcile,
+    Repair,
+    RepairPlan,
+)
 from engine.wire.live import Alert, Chart, ChunkMap, Drift, ErrorGroup, Latency, Live, WaveDetail
 from engine.wire.proof import RuleResult, SignedCause, SignedEntity, SignOff, Validation
 from engine.wire.reports import (
@@ -50,6 +61,7 @@ from engine.wire.reports import (
 from engine.wire.runbook import Fact, PhaseStatus, RunbookStatus, StepStatus
 from engine.wire.status import Buckets, EntityStatus, HoldStatus, Status, Waiting, WaveStatus
 from engine.wire.undo import Rerun, RerunField, RerunPreview, Rollback, RollbackPreview, UndoEdited, UndoEntity
+from engine.wire.verify import Verify, VerifyEntity, VerifyFinding, VerifyReport, VerifyWave
 
 __all__ = [
     "BAD_FOLDER",
@@ -69,7 +81,13 @@ __all__ = [
     "CheckLine",
     "CheckReport",
     "ChunkMap",
+    "Comparison",
+    "Comparisons",
     "Drift",
+    "DriftField",
+    "DriftList",
+    "DriftRow",
+    "DriftShow",
     "EntityStatus",
     "ErrorGroup",
     "Event",
@@ -88,6 +106,9 @@ __all__ = [
     "Problem",
     "Quarantine",
     "Receipt",
+    "Reconcile",
+    "Repair",
+    "RepairPlan",
     "Rerun",
     "RerunField",
     "RerunPreview",
@@ -115,6 +136,11 @@ __all__ = [
     "UndoEntity",
     "Validate",
     "Validation",
+    "Verify",
+    "VerifyEntity",
+    "VerifyFinding",
+    "VerifyReport",
+    "VerifyWave",
     "Waiting",
     "WaveDetail",
     "WaveStatus",
