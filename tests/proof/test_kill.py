@@ -41,8 +41,8 @@ IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_found", "undo_intend", "undo_asi
 # One night, killed again and again on its way: what each engine leaves, the next one has to make good.
 COPYING = (
     "after:entity:1 before:add_wave:2 after:approve:1 before:keep_book:1 before:wave_state:1 after:plan:1 "
-    "before:open_lanes:1 after:open_chunk:1 before:intend:1 after:intend:1 before:written:1 after:written:1 before:settle:2 "
-    "before:close_chunk:1 after:close_chunk:1"
+    "before:open_lanes:1 after:open_chunk:1 before:intend:1 after:intend:1 before:written:1 after:written:1 "
+    "before:settle:2 before:close_chunk:1 after:close_chunk:1"
 )
 CLOSING = "after:advance:1 after:loaded:1 after:overlap:1 before:tied:1"
 
