@@ -213,14 +213,15 @@ class Undos:
 
     async def stale(self, wave: int, records: Mapping[int, Sequence[str] | None]) -> None:
         """These ({entity: keys; None: all}) are done, and will be carried again: whichever run comes next does it."""
-        again = (
-            "UPDATE entry SET bucket = ?1, version = '' WHERE wave = ?2 AND entity = ?3 AND bucket IN (1, 2) "
-            "AND (?4 = '' OR key IN (SELECT value FROM json_each(?4)))"
-        )
-        rows: list[Statement] = [
-            (again, (int(Bucket.IN_FLIGHT), wave, entity, "" if keys is None else orjson.dumps(list(keys)).decode()))
-            for entity, keys in records.items()
-        ]
+        again = "UPDATE entry SET bucket = ?, version = '' WHERE wave = ? AND entity = ? AND bucket IN (1, 2)"
+        rows: list[Statement] = []
+        for entity, keys in records.items():
+            what: tuple[int | str, ...] = (int(Bucket.IN_FLIGHT), wave, entity)
+            if keys is None:
+                rows.append((again, what))
+            else:
+                these = f"{again} AND key IN (SELECT value FROM json_each(?))"
+                rows.append((these, (*what, orjson.dumps(list(keys)).decode())))
         await self._db.write("stale", rows)
 
     async def keep_book(self, version: str, text: str) -> None:
