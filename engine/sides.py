@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from connectors.kit.contract import Creates, Fields, Readback, Record, Standing, Touch
 from engine.compare import EXTERNAL_ID, PARENT, STATUS, Difference, Kind, unlike
@@ -61,8 +61,7 @@ class Sides:
 
     async def compare(self, flow: Flow, entries: Sequence[Entry]) -> Compared:
         """Entries that are synced. The target must be one that can be read back (`readable`)."""
-        target = flow.target
-        assert isinstance(target, Readback)
+        target = back(flow)
         await self._ask(target.learn, flow.target_entity)
         records = {r.key: r for r in await self._ask(flow.source.fetch, flow.scope(), [e.key for e in entries])}
         still = [e for e in entries if e.key in records and records[e.key].version == e.version]
@@ -96,8 +95,7 @@ class Sides:
 
     async def both(self, flow: Flow, entry: Entry) -> Pair:
         """One record with its values, to be looked at and forgotten."""
-        target = flow.target
-        assert isinstance(target, Readback)
+        target = back(flow)
         await self._ask(target.learn, flow.target_entity)
         records = await self._ask(flow.source.fetch, flow.scope(), [entry.key])
         wanted: Fields = {}
@@ -142,8 +140,7 @@ class Sides:
     def _differences(
         self, flow: Flow, entry: Entry, mapped: Mapped | Refused, wanted: Fields, there: Standing | None
     ) -> Iterable[Difference]:
-        target = flow.target
-        assert isinstance(target, Readback)
+        target = back(flow)
 
         def one(kind: Kind, name: str = "") -> Difference:
             return Difference(flow.name, entry.key, kind, name, entry.target, entry.key)
@@ -172,8 +169,7 @@ class Sides:
         differing: dict[str, list[Difference]],
     ) -> None:
         """Who changed what differs, where the target tells: that is an edit, and somebody's will. `keys`: by target."""
-        target = flow.target
-        assert isinstance(target, Readback)
+        target = back(flow)
         suspects = [id for id, key in keys.items() if any(d.kind in _SOMEBODYS for d in differing[key])]
         touches = await self._ask(target.others, flow.target_entity, suspects) if suspects else {}
         me = await self._ask(target.me) if touches else ""
@@ -197,8 +193,7 @@ class Sides:
         return found
 
     async def _children(self, flow: Flow, child: Flow, parents: Sequence[Entry]) -> Compared:
-        target = child.target
-        assert isinstance(target, Readback)
+        target = back(child)
         await self._ask(target.learn, child.target_entity)
         by_key = {parent.key: parent for parent in parents}
         records = await self._ask(child.source.children, child.scope(), list(by_key))
@@ -233,8 +228,7 @@ class Sides:
         return found
 
     async def _links(self, flow: Flow, entries: Sequence[Entry], ties: Mapping[str, list[Tied]]) -> list[Difference]:
-        target = flow.target
-        assert isinstance(target, Readback)
+        target = back(flow)
         await self._ask(target.learn, "link")
         there = await self._ask(target.hanging, flow.target_entity, "link", [entry.target for entry in entries])
         shown = {_ends(one.fields) for one in there}
@@ -254,6 +248,11 @@ def readable(flow: Flow) -> bool:
     return isinstance(flow.target, Readback)
 
 
+def back(flow: Flow) -> Readback:
+    """The target of a flow that is readable: asking a class for a protocol costs too much to do it for each record."""
+    return cast(Readback, flow.target)
+
+
 def _edited(difference: Difference, touch: Touch) -> Difference:
     kind = Kind.EDITED if difference.kind is Kind.CHANGED else difference.kind
     return difference._replace(kind=kind, by=touch.by, at=touch.at.isoformat(timespec="seconds"))
@@ -263,8 +262,7 @@ def _child_differences(
     child: Flow, key: str, mapped: Mapped | Refused, there: Standing, told: set[str]
 ) -> Iterable[tuple[Kind, str]]:
     """`told`: fields that the target tells of things of this kind; others cannot be compared."""
-    target = child.target
-    assert isinstance(target, Readback)
+    target = back(child)
     if isinstance(mapped, Refused):
         yield Kind.MAPPING, mapped.field
         return

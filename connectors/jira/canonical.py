@@ -15,7 +15,7 @@ from connectors.jira.document import normal
 from connectors.jira.shape import NAMED, Screen, field_id, is_rich, shaper
 from connectors.kit.canonical import many, moment, number, text
 from connectors.kit.contract import Fields
-from connectors.kit.document import decoded
+from connectors.kit.document import Document
 
 Form = Callable[[Any], Any]
 
@@ -115,13 +115,15 @@ class Forms:
     def _named(self, kind: str, value: Any, label: str) -> str | None:
         """`kind` is whose names these are: of a type, or of one field with options."""
         folds = label != "value"  # the values of options are looked up as they are written
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             said = str(value)
             by_id = self._names.get((kind, said)) if kind in _BARE_IDS else None
             return by_id or (self._names.get((kind, said.casefold())) if folds else None) or said
         name, id = value.get(label), value.get("id")
         if name is None:
             return self._names.get((kind, str(id)))
+        if isinstance(id, str) and isinstance(name, str) and self._names.get((kind, id)) == name:
+            return name  # nothing new
         if id is None:
             return (self._names.get((kind, str(name).casefold())) if folds else None) or str(name)
         self._remember(kind, str(id), str(name))
@@ -156,7 +158,9 @@ class Forms:
 
 def rich(value: Any) -> Any:
     """A document, or a text that is sent as one."""
-    return normal(decoded(value) if adf.is_document(value) else adf.plain(str(value)))
+    if isinstance(value, Document):
+        return normal(value.content())
+    return normal(value if adf.is_document(value) else adf.plain(str(value)))
 
 
 def _account(value: Any) -> str | None:

@@ -49,25 +49,29 @@ def _node(node: Any) -> Node | None:
     if kind == "text":
         return _text(node)
     form: Node = {"type": kind}
-    attrs = _attrs(kind, node.get("attrs") or {})
-    if attrs:
+    if (given := node.get("attrs")) and (attrs := _attrs(kind, given)):
         form["attrs"] = attrs
-    content = _blocks(node.get("content") or ())
-    if content:
+    if (inside := node.get("content")) and (content := _blocks(inside)):
         form["content"] = content
     elif kind == "paragraph":
         return None
-    marks = _marks(node.get("marks") or ())
-    if marks:
+    if (marked := node.get("marks")) and (marks := _marks(marked)):
         form["marks"] = marks
     return form
 
 
 def _text(node: Any) -> Node | None:
-    text = unicodedata.normalize("NFC", str(node.get("text", ""))).replace("\r\n", "\n").replace("\r", "\n")
-    marks = _marks(node.get("marks") or ())
+    text = str(node.get("text", ""))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text:
+        return None
     form: Node = {"type": "text", "text": text}
-    return (form | {"marks": marks} if marks else form) if text else None
+    if (marked := node.get("marks")) and (marks := _marks(marked)):
+        form["marks"] = marks
+    return form
 
 
 def _marks(marks: Iterable[Any]) -> list[Node]:
@@ -90,6 +94,8 @@ def _attrs(kind: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _joined(nodes: list[Node]) -> list[Node]:
     """Neighbouring texts with the same marks, as one; a composed character may span two of them."""
+    if len(nodes) < 2:
+        return nodes
     joined: list[Node] = []
     for node in nodes:
         before = joined[-1] if joined else None

@@ -79,4 +79,4 @@ def nested(value: Any) -> Any:
 def fields_of(fields: Mapping[str, Any], form: Callable[[str, Any], Any]) -> Fields:
     """The fields in the form that `form(name, value)` gives them, without the empty ones."""
     formed = ((name, form(name, value)) for name, value in fields.items() if value is not None)
-    return {name: value for name, value in formed if value is not None and value not in _EMPTY}
+    return {name: value for name, value in formed if value or (value is not None and value not in _EMPTY)}
