@@ -81,6 +81,10 @@ class Cockpit(App[None], inherit_bindings=False):
     def act_suspend(self) -> None:
         self.action_suspend_process()
 
+    def act_repaint(self) -> None:
+        """Somebody else has written on the terminal."""
+        self.post_message(Resize(self.size, self.size))
+
     # ------------------------------------------------------------ commands
 
     def send(self, what: str, path: str, command: BaseModel, effect: str = "", patience: float = 60.0) -> None:

@@ -20,7 +20,7 @@ _FRAME = 2 + 1 + 2  # lines of a dialog that are no preview: its border, its inp
 _INSIDE = 72  # columns of a dialog on a terminal that is wide enough
 
 
-class Question(ModalScreen[str | None]):
+class Question(ModalScreen[str | None], inherit_bindings=False):
     """Asks for one line. Enter gives it, Esc gives None; up and down move the preview where it is long."""
 
     BINDINGS = [  # noqa: RUF012 - as Textual has it

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 OVERVIEW, WAVE, RUNBOOK, QUARANTINE, PLAN, LOG = "overview", "wave", "runbook", "quarantine", "plan", "log"
-SCREENS = {OVERVIEW: "1", WAVE: "2", RUNBOOK: "3", QUARANTINE: "4", PLAN: "5", LOG: "6"}
+DRIFT = "drift"
+SCREENS = {OVERVIEW: "1", WAVE: "2", RUNBOOK: "3", QUARANTINE: "4", PLAN: "5", LOG: "6", DRIFT: "7"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,21 @@ KEYS = (
     ),
     Key("E", "exclude", "exclude", "Leave the selection out of the move for good, with a reason.", (QUARANTINE,), True),
     Key("tab", "other_list", "", "Between causes and records.", (QUARANTINE,)),
+    # drift
+    Key(
+        "M",
+        "repair",
+        "mend",
+        "Send again what is missing or changed of the selection; shows first what.",
+        (DRIFT,),
+        True,
+    ),
+    Key("c", "compare", "compare", "Compare the sides of the selected wave, or of all.", (DRIFT,), True),
+    Key("u", "unmask", "unmask", "Show the values of the selected record, or mask them again.", (DRIFT,)),
     # log
     Key("f", "follow", "follow", "Follow the newest line, or stay.", (LOG,)),
     # looking around
-    Key("enter", "open", "open", "Look closely at what is selected.", (OVERVIEW, QUARANTINE, PLAN)),
+    Key("enter", "open", "open", "Look closely at what is selected.", (OVERVIEW, QUARANTINE, PLAN, DRIFT)),
     Key("u", "update_plan", "update", "Count again at the sources.", (PLAN,)),
     Key("c", "chart", "chart", "The next chart, and the other span of time.", (OVERVIEW,)),
     Key("1", "overview", "", "Overview: is it going well?"),
@@ -96,8 +108,13 @@ KEYS = (
     Key("4", "quarantine", "quarantine", "What was set aside, by cause."),
     Key("5", "plan", "plan", "What each wave moves, in which order, and when."),
     Key("6", "log", "log", "The audit trail."),
+    Key("7", "drift", "drift", "Where the sides differ."),
     Key(
-        "slash", "filter", "filter", "Show only lines with these letters; Esc shows all again.", (QUARANTINE, LOG, PLAN)
+        "slash",
+        "filter",
+        "filter",
+        "Show only lines with these letters; Esc shows all again.",
+        (QUARANTINE, LOG, PLAN, DRIFT),
     ),
     Key("down,j", "down", "", "Down."),
     Key("up,k", "up", "", "Up."),
@@ -113,6 +130,7 @@ KEYS = (
     Key("escape", "leave", "", "Leave: a dialog, a filter, a screen.", stale=True),
     Key("q", "quit", "quit", "Leave the screen, then the cockpit. The engine runs on.", stale=True),
     Key("ctrl+c", "hang_up", "", "Leave the cockpit at once. The engine runs on.", stale=True, always=True),
+    Key("ctrl+l", "repaint", "", "Paint the whole screen again.", stale=True, always=True),
     Key("ctrl+z", "suspend", "", "Put the cockpit aside; fg brings it back.", stale=True, always=True),
 )
 

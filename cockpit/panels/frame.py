@@ -95,9 +95,9 @@ def last_words(store: Store, width: int) -> list[Text]:
     ]
 
 
-def need_line(need: glance.Need, more: int, width: int) -> Text:
-    """One sentence and one key."""
-    key = keys.key_of(need.verb)
+def need_line(need: glance.Need, more: int, width: int, here: str) -> Text:
+    """One sentence and one key, unless the key leads to the screen that one is on (`here`)."""
+    key = keys.key_of(need.verb) if need.verb != here else None
     tail = (f" Press {key.shown}." if key is not None else "") + (f" ({more} more)" if more > 0 else "")
     said = need.sentence.rstrip()
     said = said if said.endswith((".", "!", "?")) else f"{said}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cockpit.screens.base import Station
+from cockpit.screens.drift import DriftScreen
 from cockpit.screens.log import Log
 from cockpit.screens.overview import Overview
 from cockpit.screens.plan import PlanScreen
@@ -11,5 +12,5 @@ from cockpit.screens.runbook import Runbook
 from cockpit.screens.wave import Wave
 
 SCREENS: dict[str, type[Station]] = {
-    screen.NAME: screen for screen in (Overview, Wave, Runbook, QuarantineScreen, PlanScreen, Log)
+    screen.NAME: screen for screen in (Overview, Wave, Runbook, QuarantineScreen, PlanScreen, Log, DriftScreen)
 }

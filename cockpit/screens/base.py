@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 LEAST = (60, 14)
 """Columns and lines that a screen needs to be read; on less, only the keys of `_ON_LESS` work."""
 
-_ON_LESS = frozenset({"pause", "resume", "leave", "quit", "start_engine", "hang_up", "suspend"})
+_ON_LESS = frozenset({"pause", "resume", "leave", "quit", "start_engine", "hang_up", "suspend", "repaint"})
 
 
-class Station(Screen[None]):
+class Station(Screen[None], inherit_bindings=False):  # Tab is ours
     """One screen of the cockpit. `body` composes it, `paint` shows a picture on it."""
 
     NAME: ClassVar[str] = ""
@@ -140,6 +140,9 @@ class Station(Screen[None]):
     def act_log(self) -> None:
         self._go(keys.LOG)
 
+    def act_drift(self) -> None:
+        self._go(keys.DRIFT)
+
     def act_down(self) -> None:
         self._move(1)
 
@@ -190,6 +193,9 @@ class Station(Screen[None]):
     def act_suspend(self) -> None:
         self.cockpit.action_press("suspend")
 
+    def act_repaint(self) -> None:
+        self.cockpit.action_press("repaint")
+
     def act_start_engine(self) -> None:
         self.run_worker(self.cockpit.start_engine(), group="start")
 
@@ -228,4 +234,4 @@ class Station(Screen[None]):
         alert = glance.foremost(picture)
         if alert is None:
             return toned("")
-        return frame.need_line(glance.of_alert(alert), glance.more_alerts(picture), self.size.width)
+        return frame.need_line(glance.of_alert(alert), glance.more_alerts(picture), self.size.width, self.NAME)

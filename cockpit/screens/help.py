@@ -12,7 +12,7 @@ from cockpit.tones import DIM, HEAD, toned
 from cockpit.widgets.lines import Lines
 
 
-class Help(ModalScreen[None]):
+class Help(ModalScreen[None], inherit_bindings=False):
     """The keys that work on the screen behind; any of the leaving keys closes it."""
 
     BINDINGS = [Binding(key, "dismiss", show=False) for key in ("escape", "q", "question_mark", "enter")]  # noqa: RUF012

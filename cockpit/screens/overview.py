@@ -187,4 +187,4 @@ def _need(picture: Live, width: int) -> Text:
     need = glance.need(picture)
     if need is None:
         return toned((" ✔ Nothing waits for a person.", DIM))
-    return frame.need_line(need, glance.more_alerts(picture), width)
+    return frame.need_line(need, glance.more_alerts(picture), width, keys.OVERVIEW)

@@ -13,7 +13,7 @@ from cockpit.tones import DIM, HEAD, toned
 from cockpit.widgets.table import Row, Table
 
 
-class Palette(ModalScreen[str | None]):
+class Palette(ModalScreen[str | None], inherit_bindings=False):
     """Gives the verb that was chosen, or None."""
 
     BINDINGS = [  # noqa: RUF012 - as Textual has it

@@ -24,7 +24,7 @@ _AT_MOST = 1.0  # seconds between two questions because of a new picture
 _ASIDE = ("quarantined", "in_doubt", "excluded", "conflict", "edited", "left")
 
 
-class QuarantineScreen(QuarantineDeeds, Filtered, inherit_bindings=False):  # Tab is ours
+class QuarantineScreen(QuarantineDeeds, Filtered):
     NAME = keys.QUARANTINE
     TITLE_WORD = "quarantine"
 

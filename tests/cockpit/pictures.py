@@ -13,7 +13,13 @@ from engine.wire import (
     Buckets,
     Chart,
     ChunkMap,
+    Comparison,
+    Comparisons,
     Drift,
+    DriftField,
+    DriftList,
+    DriftRow,
+    DriftShow,
     EntityStatus,
     ErrorGroup,
     Event,
@@ -176,6 +182,35 @@ def plan() -> Plan:
     return Plan(migration="acme-itsm", waves=made, records=sum(sizes.values()))
 
 
+def compared() -> dict[str, BaseModel]:
+    """What a comparison of emea's first half found: two records that somebody cut, one that was edited there."""
+    differing = [
+        ("a91c0f7", "SUP-10418", "changed", "description", ""),
+        ("a91c0f7", "SUP-10418", "changed", "resolution", ""),
+        ("b02d1e8", "SUP-11902", "changed", "description", ""),
+        ("c13e2f9", "SUP-12770", "edited_at_target", "assignee", "rosa@acme"),
+    ]
+    rows = [
+        DriftRow(wave="emea", entity="incident", key=key, kind=kind, field=field, target=target, root=key, by=by,
+                 at="2026-11-21T21:40:12+00:00" if by else "", found="2026-11-21T21:44:50+00:00")
+        for key, target, kind, field, by in differing
+    ]  # fmt: skip
+    went = Comparison(wave="emea", scope="dirty", by="ana@jump1", started="2026-11-21T21:44:02+00:00",
+                      ended="2026-11-21T21:44:50+00:00", running=False, compared=18199, total=18199, seconds_left=None,
+                      kinds={"changed": 2, "edited_at_target": 1}, outcome="drift: 2 changed")  # fmt: skip
+    fields = [
+        DriftField(field="description", differs=True, wanted="P… (412 characters)", there="P… (200 characters)"),
+        DriftField(field="resolution", differs=True, wanted="F… (11 characters)", there=""),
+        *(DriftField(field=each, differs=False, wanted="…", there="…") for each in ("assignee", "priority", "summary")),
+    ]
+    shown = DriftShow(rows=rows[:2], entity="incident", key="a91c0f7", target="SUP-10418", masked=True, fields=fields)
+    return {
+        "/reconcile": Comparisons(comparisons=[went]),
+        "/drift": DriftList(kinds={"emea": {"changed": 2, "edited_at_target": 1}}, rows=rows),
+        "/difference": shown,
+    }
+
+
 def replies() -> dict[str, BaseModel]:
     """What the night answers beside its pictures."""
     groups = [
@@ -192,5 +227,5 @@ def replies() -> dict[str, BaseModel]:
     ]
     return {
         "/wave": detail(), "/plan": plan(), "/quarantine": Quarantine(groups=groups, records=records),
-        "/events": Events(events=events),
+        "/events": Events(events=events), **compared(),
     }  # fmt: skip

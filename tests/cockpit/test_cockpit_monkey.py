@@ -22,7 +22,7 @@ from tests.cockpit.seat import Seat, at_work, odd
 Reply = TypeVar("Reply", bound=BaseModel)
 
 PRESSES = 10_000 if os.environ.get("CUTOVER_FULL") else 150
-GENTLE = {"/pause", "/resume", "/acknowledge", "/retry"}
+GENTLE = {"/pause", "/resume", "/acknowledge", "/retry", "/reconcile", "/validate", "/verify"}
 """What a single key may ask for: nothing of it loses or undoes anything."""
 
 
