@@ -48,7 +48,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         folder: Folder = HERE,
         wave: Wave = "",
         full: Annotated[bool, typer.Option("--full", help="All of it, and what is beyond it.")] = False,
-        sample: Annotated[int, typer.Option(min=1, help="So many records, evenly.", show_default="none")] = 0,
+        sample: Annotated[int | None, typer.Option(min=1, help="So many records, evenly.")] = None,
         detach: Detach = False,
         as_json: Json = False,
     ) -> None:
@@ -58,7 +58,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         """
         client = engine(folder)
         if not any(one.running for one in client.get("/reconcile", Comparisons).comparisons):
-            command = Reconcile(wave=wave, full=full, sample=sample or None, by=who())
+            command = Reconcile(wave=wave, full=full, sample=sample, by=who())
             message = client.post("/reconcile", Receipt, command).message
             if not as_json:
                 say(message)
