@@ -40,6 +40,7 @@ class Sample:
     cause: Mapping[str, str] = field(default_factory=dict)  # of most of them, by wave
     in_doubt: Mapping[str, int] = field(default_factory=dict)  # by wave
     stuck: Mapping[str, str] = field(default_factory=dict)  # waves that failed or need a person -> why
+    unlike: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what was unlike before, worst first, by wave
     holds: Sequence[tuple[str, str, str, float]] = ()  # (wave, by, reason, seconds that it stands)
     waiting: Mapping[str, int] = field(default_factory=dict)  # reason -> how many wait now
     margin: float | None = None  # seconds from the likely end of the work to the window's

@@ -1,7 +1,9 @@
 """What is unlike the batches before: robust z-scores of a batch's numbers, population stability of its histograms.
 
 Both are measured against the batch's own history: how far batches stray that nobody complained about. A field must have
-been seen in `LEAST` batches before anything is said about it. Pure: no I/O, no clock, no chance.
+been seen in `LEAST` batches before anything is said about it. A wave's batches are held against its own where there are
+enough, else against the waves before: those differ by what they were cut by, so how far they differed widens the
+limits. Pure: no I/O, no clock, no chance.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import numpy as np
 from engine.features import SPLIT, Batch
 
 Numbers = np.ndarray[Any, Any]
+Shares = Mapping[str, float]
 
 LEAST = 8  # batches
+_WAVES = 2  # that must have been before: by one alone nobody can tell how far waves differ
 _STRAY = 7.0  # robust standard deviations
 _SHIFT = 0.25  # population stability index: by custom, a shift that matters
 _NEW = 0.02  # share of values that no batch before had
@@ -39,29 +43,38 @@ class _Measure(NamedTuple):
     says: Callable[[float, float], tuple[str, str]]  # (now, before) -> (kind, words)
     share: bool = False
     grain: float = 0.02
+    rises: bool = False  # only more of it is a matter
 
 
 def judge(batch: Batch, history: Sequence[Batch]) -> list[Anomaly]:
     """What of this batch is unlike its history, worst first: of each field what is worst."""
+    own = [one for one in history if one.wave == batch.wave]
+    if len(own) >= LEAST:
+        waves, history = [own], own
+    else:
+        waves = [[one for one in history if one.wave == wave] for wave in dict.fromkeys(one.wave for one in history)]
+        if len(waves) < _WAVES or len(history) < LEAST:
+            return []
     found: dict[str, Anomaly] = {}
-    for anomaly in (*_numbers(batch, history), *_histograms(batch, history)):
+    for anomaly in (*_numbers(batch, history, waves), *_histograms(batch, history, waves)):
         if anomaly.field not in found or anomaly.score > found[anomaly.field].score:
             found[anomaly.field] = anomaly
     return sorted(found.values(), key=lambda each: -each.score)
 
 
-def _numbers(batch: Batch, history: Sequence[Batch]) -> Iterator[Anomaly]:
+def _numbers(batch: Batch, history: Sequence[Batch], waves: Sequence[Sequence[Batch]]) -> Iterator[Anomaly]:
     keys = [key for key in batch.numbers if _measure_of(key) is not None]
-    if len(history) < LEAST or not keys:
+    if not keys:
         return
-    before = np.array([[one.numbers.get(key, np.nan) for key in keys] for one in history])
-    known = np.count_nonzero(~np.isnan(before), axis=0)
-    before[:, known == 0] = 0.0
+    before, known = _table(history, keys)
     middles = np.nanmedian(before, axis=0)
     strays = 1.4826 * np.nanmedian(np.abs(before - middles), axis=0)
+    if len(waves) > 1:
+        of_waves = np.array([np.nanmedian(_table(wave, keys)[0], axis=0) for wave in waves])
+        strays = np.maximum(strays, np.abs(of_waves - middles).max(axis=0))
     for key, seen, middle, stray in zip(keys, known.tolist(), middles.tolist(), strays.tolist(), strict=True):
         measure, now = _measure_of(key), batch.numbers[key]
-        if measure is None or seen < LEAST:
+        if measure is None or seen < LEAST or (measure.rises and now < middle):
             continue
         by_chance = _noise(middle, batch.n) if measure.share else measure.grain
         score = abs(now - middle) / max(stray, by_chance) / _STRAY
@@ -69,8 +82,16 @@ def _numbers(batch: Batch, history: Sequence[Batch]) -> Iterator[Anomaly]:
             kind, words = measure.says(now, middle)
             yield Anomaly(key.partition(SPLIT)[0], kind, words, round(score, 2))
     # A field that was in every batch and is in none of the records now has no numbers at all.
-    for key in _always(history) - set(batch.numbers):
+    for key in sorted(_always(history) - set(batch.numbers)):
         yield Anomaly(key.partition(SPLIT)[0], "empty", "is in no record; it was in every batch before", 99.0)
+
+
+def _table(batches: Sequence[Batch], keys: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """One row a batch, and in how many each was measured; what never was is 0."""
+    table = np.array([[one.numbers.get(key, np.nan) for key in keys] for one in batches])
+    known: Numbers = np.count_nonzero(~np.isnan(table), axis=0)
+    table[:, known == 0] = 0.0
+    return table, known
 
 
 def _measure_of(key: str) -> _Measure | None:
@@ -78,8 +99,6 @@ def _measure_of(key: str) -> _Measure | None:
 
 
 def _always(history: Sequence[Batch]) -> set[str]:
-    if len(history) < LEAST:
-        return set()
     sets = [{key for key in one.numbers if key.endswith(f"{SPLIT}empty")} for one in history]
     return set.intersection(*sets)
 
@@ -90,50 +109,72 @@ def _noise(share: float, n: int) -> float:
     return math.sqrt(bounded * (1 - bounded) / n)
 
 
-def _histograms(batch: Batch, history: Sequence[Batch]) -> Iterator[Anomaly]:
+def _histograms(batch: Batch, history: Sequence[Batch], waves: Sequence[Sequence[Batch]]) -> Iterator[Anomaly]:
     for key, now in batch.shares.items():
-        before = [one.shares[key] for one in history if key in one.shares]
-        if len(before) < LEAST:
+        by_wave = [[one.shares[key] for one in wave if key in one.shares] for wave in waves]
+        by_wave = [wave for wave in by_wave if wave]
+        before = [one for wave in by_wave for one in wave]
+        if len(before) < LEAST or len(by_wave) < min(len(waves), _WAVES):
             continue
-        name, _, what = key.partition(SPLIT)
         values = list(dict.fromkeys(value for one in (now, *before) for value in one))
         matrix = np.array([[one.get(value, 0.0) for value in values] for one in (now, *before)])
         usual = np.median(matrix[1:], axis=0)
         if not usual.any():  # every batch has its own values: nothing is usual here
             continue
-        shifts = _stability(matrix, usual / usual.sum(), batch.n)
+        usual = usual / usual.sum()
+        shifts = _stability(matrix, usual, batch.n)
         shift, strays = float(shifts[0]), shifts[1:]
         middle = float(np.median(strays))
         limit = max(_SHIFT, middle + _STRAY * 1.4826 * float(np.median(np.abs(strays - middle))))
-        seen = set().union(*before)
-        new = sum(share for value, share in now.items() if value not in seen)
-        often_new = max(_new_shares(before), default=0.0)
-        if what == "choices" and new >= max(_NEW, 3 * often_new, 4 / batch.n):
-            words = f"has values in {_percent(new)} of the records that no batch before had"
-            yield Anomaly(name, "new values", words, round(max(shift / limit, new / _NEW), 2))
+        if len(by_wave) > 1:
+            at = np.cumsum([0, *map(len, by_wave)])[:-1]
+            of_waves = np.add.reduceat(matrix[1:], at) / np.array([[len(wave)] for wave in by_wave])
+            limit = max(limit, 2 * float(_stability(of_waves, usual, batch.n).max()))
+        if (anomaly := _new_values(batch, key, before, by_wave, shift / limit)) is not None:
+            yield anomaly
         elif shift >= limit:
-            top, topmost = max(now.values()), float(usual.max() / usual.sum())
-            if what == "hours":
-                kind, words = _HOURS
-            elif top > 0.9 and topmost < 0.8:
-                kind, words = (
-                    "one value",
-                    f"has one value in {_percent(top)} of the records, {_percent(topmost)} before",
-                )
-            else:
-                kind, words = "shift", "has its values in other proportions than before"
-            yield Anomaly(name, kind, words, round(shift / limit, 2))
+            yield _shifted(key, now, float(usual.max()), shift / limit)
 
 
-def _every(histograms: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    for one in histograms:
-        yield from one
+def _new_values(
+    batch: Batch, key: str, before: Sequence[Shares], by_wave: Sequence[Sequence[Shares]], shift: float
+) -> Anomaly | None:
+    name, _, what = key.partition(SPLIT)
+    seen = set().union(*before)
+    new = sum(share for value, share in batch.shares[key].items() if value not in seen)
+    often_new = max((*_new_shares(before, len(before) // 2), *_new_to_waves(by_wave)), default=0.0)
+    if what != "choices" or new < max(_NEW, 3 * often_new, 4 / batch.n):
+        return None
+    words = f"has values in {_percent(new)} of the records that no batch before had"
+    return Anomaly(name, "new values", words, round(max(shift, new / _NEW), 2))
 
 
-def _new_shares(before: Sequence[Mapping[str, float]]) -> list[float]:
-    """How much of each batch of the later half no batch before it had: some fields always have something new."""
-    half = len(before) // 2
-    seen = set(_every(before[:half]))
+def _shifted(key: str, now: Shares, usual_top: float, shift: float) -> Anomaly:
+    name, _, what = key.partition(SPLIT)
+    top = max(now.values())
+    if what == "hours":
+        kind, words = _HOURS
+    elif top > 0.9 and usual_top < 0.8:
+        kind, words = "one value", f"has one value in {_percent(top)} of the records, {_percent(usual_top)} before"
+    else:
+        kind, words = "shift", "has its values in other proportions than before"
+    return Anomaly(name, kind, words, round(shift, 2))
+
+
+def _new_to_waves(by_wave: Sequence[Sequence[Shares]]) -> list[float]:
+    """How much of the first batch of each wave no wave before it had: what waves are cut by is new in each."""
+    firsts = [wave[0] for wave in by_wave[1:]]
+    seen: set[str] = set()
+    shares = []
+    for wave, first in zip(by_wave, firsts, strict=False):
+        seen.update(*wave)
+        shares.append(sum(share for value, share in first.items() if value not in seen))
+    return shares
+
+
+def _new_shares(before: Sequence[Shares], half: int) -> list[float]:
+    """How much of each batch after the first `half` no batch before it had: some fields always have something new."""
+    seen = set().union(*before[:half])
     shares = []
     for one in before[half:]:
         shares.append(sum(share for value, share in one.items() if value not in seen))
@@ -180,7 +221,10 @@ _MEASURES: dict[str, _Measure] = {
         0.02, _said("duplicates", "{now} of the records are equal to another, {before} before"), share=True
     ),
     "broken": _Measure(
-        0.05, _said("broken references", "refers to nothing known in {now} of the cases, {before} before"), share=True
+        0.05,
+        _said("broken references", "refers to nothing known in {now} of the cases, {before} before"),
+        share=True,
+        rises=True,
     ),
     "cut": _Measure(
         0.05, _said("truncation", "ends at the same length in {now} of the records, {before} before"), share=True
@@ -191,17 +235,3 @@ _MEASURES: dict[str, _Measure] = {
     "hour x": _Measure(0.15, lambda now, before: _HOURS, grain=0.04),
     "hour y": _Measure(0.15, lambda now, before: _HOURS, grain=0.04),
 }
-
-
-# ---------------------------------------------------------------- keeping
-
-
-def dump(history: Sequence[Batch]) -> list[Any]:
-    """As JSON may hold it: numbers and keyed hashes."""
-    return [
-        [one.n, one.wave, dict(one.numbers), {key: dict(each) for key, each in one.shares.items()}] for one in history
-    ]
-
-
-def restore(kept: Sequence[Any]) -> list[Batch]:
-    return [Batch(*one) for one in kept]

@@ -11,6 +11,7 @@ from functools import partial
 
 from engine.asides import AsideRow
 from engine.assembly import Assembly, PlannedWave
+from engine.batches import Batches
 from engine.checks import preflight
 from engine.clock import Clock
 from engine.context import Context
@@ -61,6 +62,7 @@ class Conductor:
         self._secret = secret
         self._assemble = assemble
         self._people = People()
+        self._batches = Batches(ledger, secret)
         self._born = clock.now()
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -131,6 +133,8 @@ class Conductor:
         self._refuse_half_undone(names, states)
         await self._preflight([name for name in names if states[name].state in UNCHECKED])
         for name in names:
+            if states[name].state in UNDONE:
+                await self._batches.forget(name)
             await self._ledger.approve(name, command.by, self.assembly.waves[name].playbook)
         await self.begin(names, command.by, self._run_wave)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Running {', '.join(names)}.")
@@ -352,6 +356,7 @@ class Conductor:
             self._telemetry,
             self._secret,
             self._born,
+            self._batches,
         )
 
     async def runner(self, planned: PlannedWave) -> WaveRunner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.batches import Batches
 from engine.clock import Clock
 from engine.ledger import Ledger
 from engine.pacing import Pacing
@@ -25,3 +26,4 @@ class Context:
     telemetry: Telemetry
     secret: bytes  # the key of the fingerprints
     born: datetime  # when this engine began: nothing that an earlier one sent left later than that
+    batches: Batches

@@ -44,7 +44,7 @@ def measure(
     secret: bytes,
     *,
     wave: str = "",
-    prints: Sequence[str] = (),
+    prints: Sequence[bytes] = (),
     broken: Mapping[str, float] | None = None,
 ) -> Batch:
     """The features of these records' fields.

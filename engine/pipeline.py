@@ -113,7 +113,10 @@ class Pipeline:
         refused: list[SetAside] = []
         hits: dict[str, tuple[str, ...]] = {}
         xid, form, secret = flow.xid, form_of(flow.mapper), self._context.secret
-        for record, mapped in zip(records, flow.mapper.map(records, people), strict=True):
+        outcomes = flow.mapper.map(records, people)
+        if not (known or parents):
+            await self._context.batches.saw(self._context.name, flow, records, outcomes)
+        for record, mapped in zip(records, outcomes, strict=True):
             key = record.key
             if mapped.defects:
                 hits[key] = mapped.defects

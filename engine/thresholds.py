@@ -32,6 +32,15 @@ def in_doubt(history: Sequence[Sample]) -> Iterator[Finding]:
             yield Finding(f"in_doubt:{wave}", ALARM, wave, words, "quarantine")
 
 
+def unlike(history: Sequence[Sample]) -> Iterator[Finding]:
+    """Batches that are unlike those before. They stay so: until the wave is signed off or undone."""
+    for wave, sentences in history[-1].unlike.items():
+        if sentences:
+            more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
+            words = f"What wave {wave} read is unlike what was read before: {sentences[0]}{more}"
+            yield Finding(f"unlike:{wave}", WARNING, wave, words, "log")
+
+
 def stuck(history: Sequence[Sample]) -> Iterator[Finding]:
     for wave, why in history[-1].stuck.items():
         words = f"Wave {wave} stopped before its end: {why}"
@@ -103,4 +112,4 @@ def disk(history: Sequence[Sample]) -> Iterator[Finding]:
         yield Finding("disk", level, "", words, "pause" if level == ALARM else "", firm=free < _DISK_LOW)
 
 
-THRESHOLDS: tuple[Rule, ...] = (quarantined, in_doubt, stuck, held, stalled, idle, late, disk)
+THRESHOLDS: tuple[Rule, ...] = (quarantined, in_doubt, unlike, stuck, held, stalled, idle, late, disk)

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.alerts import Alarms, Sample, Standing
+from engine.batches import anomalies
 from engine.clock import Clock
 from engine.errors import Refused
 from engine.ledger import Ledger
-from engine.model import LOADED, WaveState
+from engine.model import LOADED, UNCHECKED, UNDONE, WaveState
 from engine.pacing import Pacing
 from engine.snapshot import Snapshots
 from engine.telemetry import Telemetry
@@ -27,6 +28,7 @@ from engine.wire import Acknowledge, Alert, Receipt, Status
 _BETWEEN = 2.0  # seconds between two samples, at least
 _UNWATCHED = 5.0  # seconds between two looks when no screen asks
 _FORGET = 60.0  # seconds after the start in which an alert may come back and find its acknowledgement
+_PAST = UNCHECKED | UNDONE | {WaveState.SIGNED_OFF}  # whose batches nobody looks at
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +153,11 @@ class Watch:
                 wave.wave: wave.cause
                 for wave in waves
                 if wave.state in (WaveState.FAILED, WaveState.NEEDS_HUMAN) and wave.wave not in status.run
+            },
+            unlike={
+                wave.wave: [one.sentence for one in await anomalies(self._ledger, wave.wave)]
+                for wave in waves
+                if wave.state not in _PAST
             },
             holds=[(hold.wave, hold.by, hold.reason, self._age(hold.since)) for hold in status.holds],
             waiting=self._pacing.waits.reasons(),

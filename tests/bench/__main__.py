@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from tests.bench import alone, attached, contest, manifest, profile, screen
+from tests.bench import alone, anomalies, attached, contest, manifest, profile, screen
 from tests.bench.process import BenchError
 
 HTTP_RECORDS, LATENCIES = (20_000, 200_000), (0.0, 20.0)
@@ -22,6 +22,7 @@ _SLOW, _AROUND = 7_000, 6
 _ALONE = 25_000
 _LISTED = 40_000
 _SCREEN, _QUICK_SCREEN = 120, 15  # seconds
+_WATCH = 4  # seconds a run
 
 
 def main() -> int:
@@ -42,6 +43,7 @@ def main() -> int:
             lambda: sum(_alone(asked)) / _LISTED + asked.runs * 6,
             lambda: manifest.show(_alone(asked), asked.runs),
         ),
+        "anomalies": (lambda: asked.runs * _WATCH, lambda: anomalies.show(asked.runs)),
         "screen": (lambda: _QUICK_SCREEN if asked.quick else _SCREEN, lambda: screen.show(asked.quick)),
     }
     chosen = parts if asked.part == "all" else {asked.part: parts[asked.part]}
@@ -63,7 +65,7 @@ def _arguments() -> argparse.Namespace:
         "part",
         nargs="?",
         default="all",
-        choices=["all", "http", "engine", "memory", "resume", "attached", "manifest", "screen"],
+        choices=["all", "http", "engine", "memory", "resume", "attached", "manifest", "anomalies", "screen"],
     )
     parser.add_argument("--records", type=int, nargs="+", help="sizes (resume and attached take the largest)")
     parser.add_argument(

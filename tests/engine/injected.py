@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
 
 from engine.anomalies import Anomaly, judge
+from engine.batches import SIZE
 from engine.features import Batch, measure
 
-SIZE = 400
 SECRET = b"s" * 32
 _WORDS = ("printer", "mail", "vpn", "screen", "login", "slow", "broken", "office", "server", "order", "badge", "disk")
 _CATEGORIES = [f"category {at}" for at in range(12)]
@@ -65,10 +64,7 @@ def measured(rows: list[Row], wave: str = "emea") -> Batch:
     parents = [row["parent"] for row in rows if row["parent"]]
     broken = sum(parent.startswith("?") for parent in parents) / max(1, len(parents))
     plain = [{name: value for name, value in row.items() if name != "parent"} for row in rows]
-    prints = [
-        blake2b(orjson.dumps({k: v for k, v in row.items() if k != "number"}), digest_size=16).hexdigest()
-        for row in plain
-    ]
+    prints = [orjson.dumps({k: v for k, v in row.items() if k != "number"}) for row in plain]
     return measure(plain, SECRET, wave=wave, prints=prints, broken={"→incident": broken})
 
 

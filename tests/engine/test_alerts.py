@@ -197,6 +197,13 @@ def test_records_set_aside_say_how_many_where_and_why() -> None:
     assert found.sentence.startswith("1 record of wave emea may exist at the target or not")
 
 
+def test_a_batch_unlike_those_before_is_told_with_its_worst_field() -> None:
+    said = ["incident: team has values in 9 % of the records that no batch before had", "incident: due is in no record"]
+    (found,) = findings(one(unlike={"pilot": said, "rest": []}))
+    assert (found.id, found.level, found.wave) == ("unlike:pilot", "warning", "pilot")
+    assert found.sentence.endswith(f"{said[0]} (and 1 more)")
+
+
 def test_a_persons_hold_calls_when_it_seems_forgotten_and_the_engines_at_once() -> None:
     assert findings(one(holds=(("emea", "ben", "vendor call", 60.0),))) == []
     (found,) = findings(one(holds=(("emea", "ben", "vendor call", 1200.0),)))
