@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +21,18 @@ from engine.errors import LedgerError
 Statement = tuple[str, Sequence[Any]]
 Witness = Callable[[str, str], None]
 """Called with ('before' | 'after', point) around each durable write: where crash tests pull the plug."""
+Connect = Callable[[Path], Awaitable[aiosqlite.Connection]]
+"""Opens the file, without transactions of its own: a simulation brings a disk that can lose things."""
 
 
 class _Job(NamedTuple):
     point: str
     statements: Sequence[Statement]
     done: asyncio.Future[list[int]]
+
+
+async def _on_disk(path: Path) -> aiosqlite.Connection:
+    return await aiosqlite.connect(path, isolation_level=None)
 
 
 def _nobody(_when: str, _point: str) -> None:
@@ -36,9 +42,10 @@ def _nobody(_when: str, _point: str) -> None:
 class Database:
     """One SQLite file. `write` is durable when it returns; `read` sees only what is durable."""
 
-    def __init__(self, path: Path, witness: Witness | None = None) -> None:
+    def __init__(self, path: Path, witness: Witness | None = None, connect: Connect | None = None) -> None:
         self.path = path
         self._witness = witness or _nobody
+        self._open = connect or _on_disk
         self._jobs: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
@@ -62,7 +69,7 @@ class Database:
         self._pump = asyncio.create_task(self._commit_forever(), name="ledger writer")
 
     async def _connect(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self.path, isolation_level=None)
+        connection = await self._open(self.path)
         self._connections.append(connection)
         return connection
 

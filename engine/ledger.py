@@ -17,7 +17,7 @@ import orjson
 from engine.asides import Asides
 from engine.chunks import Chunks
 from engine.clock import Clock
-from engine.database import Database, Statement, Witness
+from engine.database import Connect, Database, Statement, Witness
 from engine.defects import Defects
 from engine.drifts import Drifts
 from engine.errors import LedgerError
@@ -60,8 +60,10 @@ class OpenReference(NamedTuple):
 class Ledger(Asides):
     """Verbs write (each is one durable point, named like the verb); the rest reads."""
 
-    def __init__(self, path: Path, clock: Clock, witness: Witness | None = None) -> None:
-        super().__init__(Database(path, witness), clock)
+    def __init__(
+        self, path: Path, clock: Clock, witness: Witness | None = None, connect: Connect | None = None
+    ) -> None:
+        super().__init__(Database(path, witness, connect), clock)
         self.undo = Undos(self._db, clock)
         self.drifts = Drifts(self._db, clock)
         self.defects = Defects(self._db)
