@@ -8,8 +8,9 @@ those they refer to. What is refused is tried again once the rest is gone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 
-from connectors.kit.contract import Failed, Move, Outcome, Rejected, Undo, Write
+from connectors.kit.contract import Creates, Failed, Move, Outcome, Rejected, Undo, Write
 from connectors.kit.errors import ConnectorError
 from engine.context import Context
 from engine.errors import EngineError
@@ -60,13 +61,27 @@ class Undoing:
 
     async def _prepare(self) -> None:
         """Know what was created before anything is removed."""
-        if (await self._saga()).stage:
+        saga = await self._saga()
+        if not saga.entity:
+            await self._wait_for_the_late(saga)
+        if saga.stage:
             return
         context, persist = self._context, self._patience.persist
         for part in self._parts:
             for flow in (part.flow, *part.flow.children):
                 await persist(Creator(context).clear_up, flow)
             await persist(find_unrecorded, context, part)
+
+    async def _wait_for_the_late(self, saga: Saga) -> None:
+        """A create that was sent again because its answer was lost may be applied a second time until then."""
+        context = self._context
+        flows = [flow for part in self._parts for flow in (part.flow, *part.flow.children)]
+        late = max((f.writes.late_commit for f in flows if f.writes.creates is Creates.NATIVE), default=0.0)
+        left_by = datetime.fromisoformat((await context.ledger.waves())[context.name].ended or saga.started)
+        wait = (left_by + timedelta(seconds=late) - context.clock.now()).total_seconds()
+        if wait > 0:
+            reason = "creates without an answer: waiting until the target's word is certain"
+            await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
 
     async def _passes(self) -> None:
         saga = await self._saga()

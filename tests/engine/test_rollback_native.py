@@ -1,0 +1,81 @@
+"""Where a create may be sent again, no intent tells of it: a rollback has to find what was sent all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from connectors import memory
+from engine.model import WaveState
+from engine.wire import Rollback, Run
+from tests.engine.memory_migration import write
+from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
+
+LATE = 60.0  # seconds after which a create without an answer may still be applied
+HASTE = Sword(0, "")
+
+
+class At(Sword):
+    """Falls before the first durable write of this name."""
+
+    def __init__(self, point: str) -> None:
+        super().__init__(1, "before")
+        self._point = point
+
+    def __call__(self, when: str, point: str) -> None:
+        if point == self._point:
+            super().__call__(when, point)
+
+
+@asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[tuple[memory.Store, memory.Store, Hasty]]:
+    write(folder, target=f"{{ creates: native, late_commit: {LATE} }}")
+    left, right = (memory.store(f"{folder.name}-{side}") for side in ("left", "right"))
+    for i in range(4):
+        fields = {"short_description": f"printer {i}", "priority": "1", "state": "1", "region": "EMEA"}
+        left.put("incident", f"I{i}", fields)
+        left.put("comment", f"C{i}", {"text": f"call {i}"}, parent=f"I{i}")
+    try:
+        yield left, right, Hasty(1)
+    finally:
+        memory.forget(left.name)
+        memory.forget(right.name)
+
+
+async def state(folder: Path, clock: Hasty) -> WaveState:
+    async with engine(folder, clock, HASTE) as it:
+        return (await it.ledger.waves())["pilot"].state
+
+
+def test_a_create_that_is_applied_after_its_resend_does_not_outlive_the_rollback(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with world(tmp_path) as (_, right, clock):
+            right.faults.add("late", "create", times=1, seconds=LATE / 2)
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.AWAITING_SIGN_OFF
+            assert len(right.copies("issue")) == 4
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            await clock.sleep(2 * LATE)
+            assert right.records("issue") == []
+            assert right.records("comment") == []
+
+    asyncio.run(work())
+
+
+def test_a_record_that_was_created_unseen_and_is_refused_now_does_not_outlive_the_rollback(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with world(tmp_path) as (left, right, clock):
+            assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), At("written"))
+            assert len(right.copies("issue")) == 4
+            left.edit("incident", "I2", {"priority": "nobody mapped this"})
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.AWAITING_SIGN_OFF
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            assert right.records("issue") == []
+            assert right.records("comment") == []
+
+    asyncio.run(work())
