@@ -57,8 +57,10 @@ class ChangeFeed:
             for key, version in found.items()
             if earliest <= version <= end and not ("" < told.get((key, version), "") <= position)
         ]
-        for change in changes:
-            told[(change.key, change.version)] = end
+        if (
+            end > position
+        ):  # else the next call shows nothing: it is made with this position whether they arrived or not
+            told.update(((change.key, change.version), end) for change in changes)
         while len(told) > REMEMBERED:
             told.popitem(last=False)
         return Changes(sorted(changes, key=lambda change: change.version), end, end == reached)

@@ -13,6 +13,7 @@ from connectors.kit.errors import Misconfigured, Unavailable
 from connectors.rehearsal.faults import Rule
 from connectors.rehearsal.jira import JiraDouble
 from tests.jira.desk import content, desk
+from tests.rehearsal.jira_calls import Hand
 
 SCOPE = Scope("issue")
 
@@ -222,6 +223,21 @@ def test_a_piece_of_the_feed_that_never_arrived_is_given_again() -> None:
             first, _ = await seen(jira, position, keys)
             second, _ = await seen(jira, position, keys)
             assert {change.key for change in first} == {change.key for change in second} == keys
+
+    asyncio.run(run())
+
+
+def test_a_piece_that_came_in_one_tick_of_the_clock_is_given_again_too() -> None:
+    """Its position is the one it was asked with: the next call does not show whether it arrived."""
+    double = JiraDouble(time=Hand())
+
+    async def run() -> None:
+        async with desk(double, search_settle=0) as jira:
+            position = await jira.position(SCOPE)
+            made = await seed(double, 3)
+            for _ in range(2):
+                piece = await jira.changes(SCOPE, position)
+                assert ([change.key for change in piece.changes], piece.position) == (made, position)
 
     asyncio.run(run())
 
