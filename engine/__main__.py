@@ -33,6 +33,7 @@ from engine.phases import Phases
 from engine.premises import Premises
 from engine.repair import Repairs
 from engine.rollback import Rollbacks
+from engine.sampling import Sampler
 from engine.shelf import Shelf
 from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
@@ -81,7 +82,11 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             await stack.enter_async_context(phases.followed())
             watch = Watch(snapshots, telemetry, pacing, ledger, windows, clock, premises.folder)
             await stack.enter_async_context(watch.kept())
-            pictures = Pictures(snapshots, telemetry, windows, alerts=watch.alerts, runbook=phases.status)
+            sampler = Sampler(conductor, ledger, pacing, telemetry, clock, secret)
+            await stack.enter_async_context(sampler.kept())
+            pictures = Pictures(
+                snapshots, telemetry, windows, alerts=watch.alerts, runbook=phases.status, drift=sampler.drift
+            )
             live = Broadcast(pictures.take, clock)
             closeups = CloseUps(conductor, ledger, pacing, telemetry, clock)
             inspector = Inspector(conductor, ledger, clock)

@@ -206,6 +206,15 @@ class Drifts:
             found.setdefault(wave, {})[Kind(kind)] = n
         return found
 
+    async def by_wave(self) -> dict[str, int]:
+        """Records that differ, by wave; waves of which nothing was compared yet are left out."""
+        compared = await self._db.read("SELECT substr(name, 7) FROM meta WHERE name >= 'drift:' AND name < 'drift;'")
+        found = await self._db.read(
+            "SELECT wave.name, count(*) FROM (SELECT DISTINCT wave, entity, key FROM drift) d "
+            "JOIN wave ON wave.id = d.wave GROUP BY d.wave"
+        )
+        return {name: 0 for (name,) in compared} | dict(found)
+
     async def reopen(
         self, opened: Sequence[Opened], ties: Sequence[tuple[int, str, str, str]], by: str, wave: str, detail: str
     ) -> None:

@@ -158,7 +158,24 @@ def _charts(telemetry: Telemetry) -> list[Chart]:
     for name, what, unit, per in _CHARTS:
         for span, line in (("recent", telemetry.recent(what)), ("run", telemetry.whole(what))):
             charts.append(Chart(name=name, unit=unit, span=span, step=line.step, values=_rounded(line, per)))
+    for span, take in (("recent", telemetry.recent), ("run", telemetry.whole)):
+        compared, differing = take("sampled"), take("differing")
+        charts.append(
+            Chart(
+                name="drift", unit="%", span=span, step=compared.step, values=_share(differing.values, compared.values)
+            )
+        )
     return charts
+
+
+def _share(parts: Sequence[float | None], of: Sequence[float | None]) -> list[float | None]:
+    """What the samples said up to each point, in per cent; None before the first."""
+    shares: list[float | None] = []
+    part = whole = 0.0
+    for one, other in zip(parts, of, strict=True):
+        part, whole = part + (one or 0.0), whole + (other or 0.0)
+        shares.append(round(100 * part / whole, 3) if whole else None)
+    return shares
 
 
 def _rounded(line: Line, per: int) -> list[float | None]:

@@ -82,9 +82,12 @@ class Sides:
         for difference in hanging.differing:
             differing[difference.root].append(difference)
         moving = set(hanging.moving)
+        moved = await self._moved(flow, [entry for entry in still if differing[entry.key]])
         await self._blame(flow, {entry.target: entry.key for entry in still}, standing, differing)
         for entry in still:
-            if differing[entry.key]:
+            if entry.key in moved:
+                found.moving.append(entry.key)
+            elif differing[entry.key]:
                 found.differing += differing[entry.key]
             elif entry.key in moving:
                 found.moving.append(entry.key)
@@ -160,6 +163,15 @@ class Sides:
             yield one(kind, name)
         if mapped.status and mapped.status.casefold() != there.status.casefold():
             yield one(kind, STATUS)
+
+    async def _moved(self, flow: Flow, suspects: Sequence[Entry]) -> set[str]:
+        """Keys of those that somebody changed, or we wrote, while both sides were read: they were seen half-way."""
+        if not suspects:
+            return set()
+        keys = [entry.key for entry in suspects]
+        now = {record.key: record.version for record in await self._ask(flow.source.fetch, flow.scope(), keys)}
+        known = await self._ledger.known(flow.entity, keys)
+        return {e.key for e in suspects if now.get(e.key) != e.version or known.get(e.key) != e}
 
     async def _blame(
         self,

@@ -33,6 +33,7 @@ class Snapshots:
         rows = await ledger.waves()
         tally, planned = await ledger.tally(), await ledger.planned()
         loose, defects = await ledger.loose_references(), await ledger.defects.counts()
+        drift = await ledger.drifts.by_wave()
         waves = []
         for wave in conductor.assembly.waves.values():
             row = rows[wave.name]
@@ -49,7 +50,8 @@ class Snapshots:
                 for part in wave.parts
                 for flow in (part.flow, *part.flow.children)
             ]
-            waves.append(self._wave(wave, row, entities, ledger.chunks(row.id), loose.get(row.id, 0)))
+            counted = ledger.chunks(row.id), loose.get(row.id, 0), drift.get(wave.name)
+            waves.append(self._wave(wave, row, entities, *counted))
         last = await ledger.last_run()
         total = _once(_add([wave.buckets for wave in waves]))
         rate = self._telemetry.rate("written")
@@ -79,7 +81,13 @@ class Snapshots:
         )
 
     def _wave(
-        self, wave: PlannedWave, row: WaveRow, entities: list[EntityStatus], chunks: tuple[int, int], loose: int
+        self,
+        wave: PlannedWave,
+        row: WaveRow,
+        entities: list[EntityStatus],
+        chunks: tuple[int, int],
+        loose: int,
+        drift: int | None,
     ) -> WaveStatus:
         held = self._pacing.held(wave.name)
         return WaveStatus(
@@ -98,6 +106,7 @@ class Snapshots:
             loose_references=loose,
             buckets=_add([entity.buckets for entity in entities if not entity.child]),
             entities=entities,
+            drift=drift,
         )
 
     def _hold(self, hold: Hold) -> HoldStatus:

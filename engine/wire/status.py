@@ -52,6 +52,7 @@ class WaveStatus(Message):
     loose_references: int
     buckets: Buckets
     entities: list[EntityStatus]
+    drift: int | None = None  # records with a confirmed difference; None until anything was compared
 
 
 class Waiting(Message):

@@ -25,7 +25,7 @@ KEYS = {
     "EntityStatus": "entity child buckets defects",
     "HoldStatus": "wave reason by since effective",
     "WaveStatus": "wave about after state cause hold playbook approved_by started ended chunks_done chunks_opened "
-    "loose_references buckets entities",
+    "loose_references buckets entities drift",
     "Waiting": "reason now seconds",
     "Status": "version migration at engine pid began run run_by run_outcome rate retried in_doubt_seen eta_low "
     "eta_high holds waiting waves total",

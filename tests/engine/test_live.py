@@ -34,7 +34,7 @@ def test_a_picture_shows_the_run_with_its_charts(tmp_path: Path) -> None:
         done = first(watcher, lambda live: live.status.run_outcome == "done", "the run is done")
         assert done.number > idle.number and done.status.total.synced == 40 and done.average > 0
         charts = {(chart.name, chart.span): chart for chart in done.charts}
-        assert set(charts) == {(n, s) for n in ("written", "errors", "retries") for s in ("recent", "run")}
+        assert set(charts) == {(n, s) for n in ("written", "errors", "retries", "drift") for s in ("recent", "run")}
         later = first(watcher, lambda live: any(live.charts[0].values), "what was written is in the chart")
         recent = later.charts[0]
         assert recent.span == "recent" and sum(v or 0 for v in recent.values) * recent.step == 40
