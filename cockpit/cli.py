@@ -11,7 +11,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from cockpit import codes, drift_verbs, proof_verbs, runbook_verbs, terminal, undo_verbs, verify_verb
+from cockpit import codes, drift_verbs, proof_verbs, quality_verbs, runbook_verbs, terminal, undo_verbs, verify_verb
 from cockpit import demo as demonstration
 from cockpit import format as words
 from cockpit.client import BadFolder, Client, NoEngine, Refusal
@@ -386,6 +386,7 @@ def _follow_unless(detach: bool, client: Client) -> None:
 
 proof_verbs.add(app, _engine, who)
 verify_verb.add(app, _engine, who)
+quality_verbs.add(app, _engine, who)
 drift_verbs.add(app, _engine, who)
 undo_verbs.add(app, _engine, who)
 app.add_typer(runbook_verbs.verbs(_checked, _engine, who), name="runbook")

@@ -31,6 +31,7 @@ from engine.manifest import Seal
 from engine.pacing import Pacing
 from engine.phases import Phases
 from engine.premises import Premises
+from engine.profiling import Profiles
 from engine.repair import Repairs
 from engine.rollback import Rollbacks
 from engine.sampling import Sampler
@@ -95,6 +96,8 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             await stack.enter_async_context(comparing.kept())
             verifications = Verifications(conductor, ledger, clock)
             stack.push_async_callback(verifications.end)
+            profiles = Profiles(conductor, ledger, clock)
+            stack.push_async_callback(profiles.end)
             signoffs = SignOffs(conductor, ledger, lambda: Seal(premises.signing_key(clock)), clock)
             app = door(
                 conductor,
@@ -111,6 +114,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 comparing,
                 Repairs(conductor, ledger, clock),
                 verifications,
+                profiles,
             )
             server = uvicorn.Server(
                 uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
@@ -130,7 +134,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
                     if (
-                        not (conductor.busy or phases.busy or comparing.busy or verifications.busy)
+                        not (conductor.busy or phases.busy or comparing.busy or verifications.busy or profiles.busy)
                         and attention.quiet > _IDLE
                     ):
                         await conductor.end()

@@ -29,6 +29,7 @@ from engine.inspector import Inspector
 from engine.ledger import Ledger
 from engine.live import Broadcast
 from engine.phases import Phases
+from engine.profiling import Profiles
 from engine.repair import Repairs
 from engine.rollback import Rollbacks
 from engine.signoff import SignOffs
@@ -43,6 +44,7 @@ from engine.wire import (
     Exclude,
     Pause,
     Problem,
+    Profile,
     Reconcile,
     Repair,
     Resolve,
@@ -120,6 +122,7 @@ def door(
     comparing: Comparing,
     repairs: Repairs,
     verifications: Verifications,
+    profiles: Profiles,
 ) -> Starlette:
     """The application behind the socket."""
 
@@ -167,6 +170,9 @@ def door(
 
     async def verified(_: Request) -> BaseModel:
         return await verifications.report()
+
+    async def profiled(request: Request) -> BaseModel:
+        return profiles.report(plainly=request.query_params.get("plainly", "") not in ("", "0"))
 
     async def plan(_: Request) -> BaseModel:
         return await planner.plan(conductor.assembly, ledger)
@@ -231,6 +237,8 @@ def door(
             route("/rollback", "POST", command(Rollback, rollbacks.roll_back)),
             route("/verify", "GET", verified),
             route("/verify", "POST", command(Verify, verifications.verify)),
+            route("/profile", "GET", profiled),
+            route("/profile", "POST", command(Profile, profiles.profile)),
             route("/plan", "GET", plan),
             route("/check", "POST", check),
             route("/map", "GET", try_record),

@@ -43,6 +43,16 @@ from engine.wire.drift import (
     RepairPlan,
 )
 from engine.wire.live import Alert, Chart, ChunkMap, Drift, ErrorGroup, Latency, Live, WaveDetail
+from engine.wire.profile import (
+    OutsideValue,
+    Profile,
+    ProfiledEntity,
+    ProfiledField,
+    ProfiledLength,
+    ProfiledMap,
+    ProfiledTie,
+    ProfileReport,
+)
 from engine.wire.proof import RuleResult, SignedCause, SignedEntity, SignOff, Validation
 from engine.wire.reports import (
     AsideGroup,
@@ -98,12 +108,20 @@ __all__ = [
     "Latency",
     "Live",
     "Message",
+    "OutsideValue",
     "Pause",
     "PhaseStatus",
     "Plan",
     "PlanEntity",
     "PlanWave",
     "Problem",
+    "Profile",
+    "ProfileReport",
+    "ProfiledEntity",
+    "ProfiledField",
+    "ProfiledLength",
+    "ProfiledMap",
+    "ProfiledTie",
     "Quarantine",
     "Receipt",
     "Reconcile",
