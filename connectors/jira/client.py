@@ -14,7 +14,7 @@ from connectors.jira.answers import errors_of
 from connectors.jira.options import Options
 from connectors.kit.auth import auth_for
 from connectors.kit.contract import Connection, Content, Failed, Outcome, Ports
-from connectors.kit.errors import ConnectorError, Misconfigured, Unavailable
+from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
 from connectors.kit.http import Http, Params, Reply
 
 API = "/rest/api/3"
@@ -62,6 +62,9 @@ class Client:
         reply = await self.http.json(
             method, API + path, scope=scope, params=params, json=body, content=content, headers=headers, safe=safe
         )
+        if method == "POST" and not safe and reply.status < 400 and stranger(reply.headers):
+            # An anonymous caller did it, with our token refused: it may stand there, and must not be sent again.
+            raise InDoubt(f"Jira took {path} without accepting the credentials ({reply.headers[LOGIN]}). {CREDENTIALS}")
         refuse_strangers(reply.headers)
         return reply
 
