@@ -67,7 +67,7 @@ class _Column:
         return ProfiledField(
             field=self.name,
             empty=records - self._present,
-            distinct=distinct,
+            distinct=min(distinct, len(self._lengths)),  # an estimate may be beyond what there is
             exact=exact,
             median=self._lengths.median(),
             longest=self._lengths.longest,
