@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import orjson
+import typer
 from pydantic import BaseModel
 
 from cockpit.attach import has_screen, show
@@ -20,9 +21,11 @@ from cockpit.client import BadFolder, Client, NoEngine
 from cockpit.codes import DONE, FAILED
 from cockpit.follow import follow
 from cockpit.format import status_lines
+from cockpit.proof_verbs import recheck_lines, typed_to_verify
+from cockpit.recheck import manifests, recheck
 from cockpit.rehearsal import NotReady, Rehearsal, free_port
 from cockpit.terminal import near, say, typed
-from engine.wire import Receipt, Resume, Run, Status, Stop
+from engine.wire import Receipt, Resume, Run, Sign, Status, Stop
 from runbooks.library import init
 
 _TEMPLATE = "servicenow-to-jira"
@@ -36,6 +39,8 @@ _SECRETS = {
 _SETTINGS = "rehearsal/settings.json"  # also says that a folder is a demonstration
 RECORDS = 3000
 _ENDS_WITHIN = 40.0  # seconds
+_SIGNS_WITHIN = 300.0
+_NOTE = "signed by the demonstration for the person who typed it"
 
 
 class Settings(BaseModel):
@@ -70,10 +75,11 @@ class Demo:
             say(client.post("/run", Receipt, Run(by=by)).message)
         if has_screen():
             show(self.folder, by)
-            return self._tell_where_it_stands(client)
-        self._say_what_to_try(client)
+            return self._tell_where_it_stands(client, by)
+        if client.get("/status", Status).run:
+            self._say_what_to_try(client)
         code = follow(client)
-        return code if code != DONE else self._prove(client)
+        return code if code != DONE else self._end(client, by)
 
     def reset(self) -> None:
         """End the engine and the systems, and remove the folder. Raises NotReady when something does not end."""
@@ -172,7 +178,7 @@ class Demo:
             "",
         )
 
-    def _tell_where_it_stands(self, client: Client) -> int:
+    def _tell_where_it_stands(self, client: Client, by: str) -> int:
         """After the cockpit: the proof when everything is loaded, else how far it is and how to come back."""
         verb = typed(self.folder)
         try:
@@ -184,10 +190,58 @@ class Demo:
         if status.run:
             say("", "It goes on without this terminal.", f"  End it:  {verb('stop')}")
             return DONE
-        loaded = all(wave.state in ("awaiting_sign_off", "signed_off") for wave in status.waves)
-        return self._prove(client) if loaded else DONE
+        over = ("awaiting_sign_off", "signed_off", "rolled_back")
+        return self._end(client, by) if all(wave.state in over for wave in status.waves) else DONE
 
-    def _prove(self, client: Client) -> int:
+    # ------------------------------------------------------------ proof, signature, the way back
+
+    def _end(self, client: Client, by: str) -> int:
+        """Prove it, sign it, re-check what was signed, and say how to go back."""
+        right = self._prove(client) and self._sign(client, by) and self._recheck()
+        waves = client.get("/status", Status).waves
+        back = next((wave.wave for wave in waves if wave.state == "rolled_back"), "")
+        verb, folder = typed(self.folder), near(self.folder)
+        again = f'rollback --wave {waves[0].wave} --despite-sign-off "the desk wants it back"'
+        say(
+            "",
+            f"Wave {back} is rolled back. Once more:"
+            if back
+            else "The way back. Kill the engine on it, type it again:",
+            f"  {verb(f'run --wave {back}' if back else again)}",
+            "The rehearsal systems run on. Look around:",
+            f"  {verb(f'verify --wave {next(wave.wave for wave in waves if wave.wave != back)}')}",
+            f"  {verb('quarantine list')}",
+            f"  {verb('map try --record INC0010001')}",
+            f"  {typed(Path.cwd())('demo --reset')} {folder} (ends and forgets all of it)",
+        )
+        return DONE if right else FAILED
+
+    def _sign(self, client: Client, by: str) -> bool:
+        """Sign what waits for it. In a demonstration that is whoever typed it; at a terminal they are asked."""
+        waves = [each.wave for each in client.get("/status", Status).waves if each.state == "awaiting_sign_off"]
+        if not waves:
+            return True
+        if has_screen() and not typer.confirm(f"\nSign {', '.join(waves)} off as {by}?", default=True):
+            say(f"Later: {typed(self.folder)(f'sign --wave {waves[0]}')}")
+            return True
+        for wave in waves:
+            client.post("/sign", Receipt, Sign(wave=wave, note=_NOTE, by=by), timeout=_SIGNS_WITHIN)
+        say("", f"✔ Signed off: {', '.join(waves)}, by {by}, who typed this. Yours wait for a person who has looked.")
+        return True
+
+    def _recheck(self) -> bool:
+        """Every manifest, from its files alone; the newest one line by line."""
+        files = manifests(self.folder)
+        reports = {file: recheck(file) for file in files}
+        if not files:
+            return True
+        say("", f"$ {typed_to_verify(files[-1])}", *recheck_lines(files[-1], reports[files[-1]]))
+        for file, report in reports.items():
+            if not report.ok and file != files[-1]:
+                say(*recheck_lines(file, report))
+        return all(report.ok for report in reports.values())
+
+    def _prove(self, client: Client) -> bool:
         """Ask the target, not the ledger: is every record there, and none of them twice?"""
         ids: Counter[str] = Counter()
         comments = attachments = links = 0
@@ -202,16 +256,10 @@ class Demo:
         synced = client.get("/status", Status).total.synced
         twice = sum(1 for n in ids.values() if n > 1)
         right = not twice and len(ids) == synced
-        verb = typed(self.folder)
         say(
             "",
             f"{'✔' if right else '✘'} Asked at the target: {ids.total():,} issues for {synced:,} synced records, "
             f"{twice or 'none'} twice,",
             f"  with {comments:,} comments, {attachments:,} attachments, {links // 2:,} links.",
-            "",
-            "The rehearsal systems run on. Look around:",
-            f"  {verb('map try --record INC0010001')}",
-            f"  {verb('quarantine list')}",
-            f"  {typed(Path.cwd())('demo --reset')} {near(self.folder)} (ends and forgets all of it)",
         )
-        return DONE if right else FAILED
+        return right

@@ -32,8 +32,6 @@ def follow(client: Client) -> int:
             f"  End it:   {typed('stop')}",
         )
         return INTERRUPTED
-    except NoEngine as error:
-        raise NoEngine(_how_it_ended(client, typed, error)) from error
     terminal.say(*words.status_lines(last, typed))
     return of_run(last)
 
@@ -62,16 +60,21 @@ def watch(client: Client, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         return
     except NoEngine as error:
-        raise NoEngine(_how_it_ended(client, typed, error)) from error
+        raise NoEngine(_how_it_ended(client, typed("run"), error)) from error
 
 
 # ---------------------------------------------------------------- inside
 
 
 def _looks(client: Client) -> Iterator[Status]:
-    """Snapshots of the run; the last one is from after its end."""
+    """Snapshots of the run; the last one is from after its end. Raises NoEngine with the command that goes on."""
+    again = "run"
     while True:
-        status = client.get("/status", Status)
+        try:
+            status = client.get("/status", Status)
+        except NoEngine as error:
+            raise NoEngine(_how_it_ended(client, terminal.typed(client.folder)(again), error)) from error
+        again = next((f"rollback --wave {each.wave}" for each in status.waves if each.state == "rolling_back"), "run")
         yield status
         if not status.run:
             return
@@ -104,7 +107,7 @@ def _in_lines(client: Client) -> Status:
     return status
 
 
-def _how_it_ended(client: Client, typed: words.Typed, error: NoEngine) -> str:
+def _how_it_ended(client: Client, again: str, error: NoEngine) -> str:
     """The engine is gone: what it said last, and the command that goes on."""
     if client.answers():
         return str(error)
@@ -114,4 +117,4 @@ def _how_it_ended(client: Client, typed: words.Typed, error: NoEngine) -> str:
     head = (
         "The engine was stopped." if ended else "The engine died. The last lines of its log:\n" + (last or "(nothing)")
     )
-    return f"{head}\nWhat is written is in its ledger; nothing is lost. Go on: {typed('run')}"
+    return f"{head}\nWhat is written is in its ledger; nothing is lost. Go on: {again}"

@@ -176,16 +176,20 @@ def outcome_lines(status: Status, typed: Typed) -> list[str]:
     if status.run or not status.run_outcome:
         return []
     how = status.run_outcome
+    half = next((wave.wave for wave in status.waves if wave.state == "rolling_back"), "")
+    again = typed(f"rollback --wave {half}" if half else "run")
     if how == "interrupted":
-        return [f"The last run was interrupted; nothing is lost. Go on: {typed('run')}"]
+        return [f"The last run was interrupted; nothing is lost. Go on: {again}"]
     lines = []
     if how != "done":  # the wave above says why
         word = "needs a person" if how.startswith("needs_human") else "failed"
-        lines.append(f"The last run {word}. When that is mended, go on: {typed('run')}")
+        lines.append(f"The last run {word}. When that is mended, go on: {again}")
     if status.total.in_doubt:
         lines.append(f"In doubt, and a person must look: {typed('quarantine list')}")
     elif status.total.quarantined:
         lines.append(f"What was set aside, and why: {typed('quarantine list')}")
+    if to_sign := [wave.wave for wave in status.waves if wave.state == "awaiting_sign_off"]:
+        lines.append(f"Loaded and compared; a person signs: {typed(f'sign --wave {to_sign[0]}')}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from cockpit import codes
 from cockpit.client import BadFolder, Client, Refusal
 from cockpit.format import caused, count, moment
 from cockpit.recheck import recheck
-from cockpit.terminal import say, say_json, typed
-from engine.wire import Receipt, RuleResult, Sign, SignOff, Validate, Validation
+from cockpit.terminal import near, say, say_json, typed
+from engine.wire import CheckReport, Receipt, RuleResult, Sign, SignOff, Validate, Validation
 
 Folder = Annotated[Path, typer.Option("--dir", "-C", help="The migration folder.", show_default="here")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
@@ -49,8 +50,8 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
             _agreed(wave, yes)
         command = Sign(wave=wave, note=note, despite=despite, by=who())
         message = client.post("/sign", Receipt, command, timeout=_LONG).message
-        sentence, _, verb = message.partition("cutover ")
-        say(sentence + typed(client.folder)(verb) if verb else message)
+        sentence, verb, file = message.partition("cutover manifest verify ")
+        say(sentence + typed_to_verify(client.folder / file) if verb else message)
 
     @app.command(epilog="Example: cutover validate --wave pilot")
     def validate(
@@ -83,11 +84,7 @@ def manifest_verify(
     if as_json:
         say_json(report)
     else:
-        for line in report.lines:
-            say(f"{'✔' if line.ok else '✘'} {line.subject}: {line.detail}")
-            if line.hint:
-                say(f"    → {line.hint}")
-        say(f"{file.name} is as it was signed." if report.ok else f"{file.name} does not hold: see the lines with ✘.")
+        say(*recheck_lines(file, report))
     raise typer.Exit(codes.DONE if report.ok else codes.FAILED)
 
 
@@ -116,6 +113,20 @@ def sign_lines(seen: SignOff) -> Iterator[str]:
         yield f"  {seen.note}"
     for each in (*seen.refusals, *seen.despite):
         yield f"▲ {each}"
+
+
+def recheck_lines(file: Path, report: CheckReport) -> Iterator[str]:
+    """What the check of a manifest came to."""
+    for line in report.lines:
+        yield f"{'✔' if line.ok else '✘'} {line.subject}: {line.detail}"
+        if line.hint:
+            yield f"    → {line.hint}"
+    yield f"{file.name} is as it was signed." if report.ok else f"{file.name} does not hold: see the lines with ✘."
+
+
+def typed_to_verify(file: Path) -> str:
+    """What a person types here to re-check this manifest. It needs no migration folder, only the file."""
+    return typed(Path.cwd())(f"manifest verify {shlex.quote(near(file))}")
 
 
 def validation_lines(results: list[RuleResult]) -> Iterator[str]:

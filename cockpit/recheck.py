@@ -13,7 +13,18 @@ import orjson
 from pydantic import ValidationError
 
 from engine.wire import CheckLine, CheckReport
-from engine.wire.manifest import FORMAT, LEAVES, Manifest, SignedRecords, digest, fingerprint, root, signed_part, whole
+from engine.wire.manifest import (
+    FOLDER,
+    FORMAT,
+    LEAVES,
+    Manifest,
+    SignedRecords,
+    digest,
+    fingerprint,
+    root,
+    signed_part,
+    whole,
+)
 
 _LEFT = "left"  # no part of the sum
 _RESTORE = "Get the files anew from where they were signed"
@@ -29,6 +40,11 @@ class _Read(NamedTuple):
 
 class _Broken(Exception):
     """A file is not what it was; the message says how."""
+
+
+def manifests(folder: Path) -> list[Path]:
+    """The manifests in this migration folder, in the order in which they were written."""
+    return sorted((folder / FOLDER).glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name))
 
 
 def recheck(path: Path, key: str = "") -> CheckReport:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from cockpit import codes
 from cockpit.demo import Demo
 from tests.cockpit.desk import Desk, Typed, until
 
-FEW = ("--records", "60", "--servicenow", "0", "--jira", "0")
+FEW = ("--records", "120", "--servicenow", "0", "--jira", "0")
 
 
 class Stage(Desk):
@@ -28,6 +31,25 @@ class Stage(Desk):
 
     def type_demo(self, *words: str) -> Typed:
         return self.type("demo", self.folder.name, *FEW, *words, cwd=self.at)
+
+    @property
+    def jira(self) -> str:
+        settings = json.loads((self.folder / "rehearsal" / "settings.json").read_bytes())
+        return f"http://127.0.0.1:{settings['ports']['jira']}/_rehearsal"
+
+    def export(self) -> dict[str, Any]:
+        """Everything at the target by id, minus the vendor's own stamps."""
+        lines = httpx.get(f"{self.jira}/issues", trust_env=False).text.splitlines()
+        issues = [json.loads(line) for line in lines]
+        return {issue["id"]: {name: held for name, held in issue.items() if name != "updated"} for issue in issues}
+
+    def start_with_no_patience(self, *words: str) -> None:
+        """Write the folder and start the systems; the settle horizon is short from then on."""
+        typed = self.begin("demo", self.folder.name, *words, cwd=self.at)
+        until(lambda: self.demo.rehearsal.pid is not None, "the systems start")
+        typed.kill()
+        typed.wait(10)
+        self.hurry()
 
     def hurry(self) -> None:
         """The source's settle horizon, ten seconds as shipped: a test need not wait so long."""
@@ -52,11 +74,7 @@ def test_it_survives_being_killed_anywhere_and_leaves_nothing_behind(stage: Stag
     (part / "playbooks").mkdir(parents=True)
     (part / "migration.yaml").write_text("migration: half")
 
-    first = stage.begin("demo", "demo", *FEW, cwd=stage.at)
-    until(lambda: stage.demo.rehearsal.pid is not None, "the systems start")
-    first.kill()
-    first.wait(10)
-    stage.hurry()
+    stage.start_with_no_patience(*FEW)
 
     # The engine is killed on the way: the command says so, and what goes on.
     second = stage.begin("demo", "demo", *FEW, cwd=stage.at)
@@ -80,6 +98,8 @@ def test_it_survives_being_killed_anywhere_and_leaves_nothing_behind(stage: Stag
     assert (third.code, third.err) == (codes.DONE, "")
     assert "none twice" in third.out
     assert "✔ Asked at the target:" in third.out
+    assert "✔ Signed off: pilot, emea, rest, by " in third.out
+    assert "rest-1.json is as it was signed." in third.out
 
     # All is done: the same again proves the same, and looking around works.
     again = stage.type_demo()
@@ -91,6 +111,10 @@ def test_it_survives_being_killed_anywhere_and_leaves_nothing_behind(stage: Stag
     assert tried.code == codes.DONE
     assert "demo/playbooks/incidents.yaml:" in tried.out
 
+    goes_back_through_a_kill(stage)
+    then = stage.type_demo()
+    assert (then.code, "Wave pilot is rolled back." in then.out) == (codes.DONE, True)
+
     engine, systems = stage.engine(), stage.demo.rehearsal.pid
     gone = stage.type_demo("--reset")
     assert gone.code == codes.DONE
@@ -98,6 +122,49 @@ def test_it_survives_being_killed_anywhere_and_leaves_nothing_behind(stage: Stag
     for pid in (engine, systems):
         assert pid is not None
         until(lambda pid=pid: not alive(pid), f"process {pid} is gone", 10)
+
+
+def goes_back_through_a_kill(stage: Stage) -> None:
+    """Rolls the pilot back; the engine is killed when some of its records are gone, and some are not."""
+    loaded = stage.export()
+    back = ("rollback", "--wave", "pilot", "--yes", "pilot")
+    refused = stage.type(*back)
+    assert (refused.code, "it is signed off" in refused.err) == (codes.FAILED, True)
+    slow = {"match": r"DELETE .*/issue/\d*[02468]$", "kind": "slow", "times": None, "args": {"seconds": 5.0}}
+    httpx.post(f"{stage.jira}/faults", json=[slow], trust_env=False).raise_for_status()
+    typed = stage.begin(*back, "--despite-sign-off", "the desk wants it back")
+    until(lambda: len(stage.export()) < len(loaded), "records go")
+    stage.kill_engine()
+    assert typed.wait(30) == codes.NO_ENGINE
+    assert typed.stdout is not None
+    assert "Go on: cutover rollback --wave pilot" in typed.stdout.read().decode()
+    half = stage.export()
+    httpx.delete(f"{stage.jira}/faults", trust_env=False).raise_for_status()
+    assert stage.type("run", "--wave", "pilot").code == codes.FAILED, "it is half rolled back"
+    assert stage.type(*back).code == codes.DONE
+
+    # What is gone is the wave, all of it, and its ends of links; of the rest nothing has changed.
+    before = stage.export()
+    gone = loaded.keys() - before.keys()
+    assert 0 < len(loaded.keys() - half.keys()) < len(gone)
+    assert before == {key: without(issue, gone) for key, issue in loaded.items() if key not in gone}
+
+
+@pytest.mark.skipif(not os.environ.get("CUTOVER_FULL"), reason="takes long")
+def test_the_pilot_runs_again_and_goes_back_again_and_the_target_is_as_before(stage: Stage) -> None:
+    stage.start_with_no_patience(*FEW)
+    assert stage.type_demo().code == codes.DONE
+    goes_back_through_a_kill(stage)
+    before = stage.export()
+    assert stage.type("run", "--wave", "pilot").code == codes.DONE
+    assert len(stage.export()) > len(before)
+    assert stage.type("rollback", "--wave", "pilot", "--yes", "pilot").code == codes.DONE
+    assert stage.export() == before
+
+
+def without(issue: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    links = [link for link in issue["links"] if not {link["inward"], link["outward"]} & gone]
+    return {**issue, "links": links}
 
 
 def test_a_taken_port_is_left_to_its_owner(stage: Stage) -> None:
