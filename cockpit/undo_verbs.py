@@ -1,4 +1,4 @@
-"""Verbs of going back: roll a wave back, after a look at what that would do."""
+"""Verbs of going back: roll a wave back, or carry it again, after a look at what that would do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cockpit.client import Client, Refusal
 from cockpit.follow import follow
 from cockpit.format import count, moment
 from cockpit.terminal import say, say_json, typed
-from engine.wire import Receipt, Rollback, RollbackPreview
+from engine.wire import Receipt, Rerun, RerunPreview, Rollback, RollbackPreview
 
 Folder = Annotated[Path, typer.Option("--dir", "-C", help="The migration folder.", show_default="here")]
 Json = Annotated[bool, typer.Option("--json", help="Print the preview as one JSON document, and do nothing.")]
@@ -62,6 +62,69 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
             say(f"Watch it: {typed(client.folder)('status --watch')}")
             return
         raise typer.Exit(follow(client))
+
+    @app.command(epilog="Example: cutover rerun --wave pilot --failed. First it says what would change.")
+    def rerun(
+        wave: Wave,
+        folder: Folder = HERE,
+        failed: Annotated[bool, typer.Option("--failed", help="Only what was quarantined.")] = False,
+        cause: Annotated[str, typer.Option(help="Only this cause, as `quarantine list` shows it.")] = "",
+        key: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Only this record; may be repeated.")] = None,
+        mapping: Annotated[
+            str, typer.Option(metavar="newest|same", help="The playbook of now, or the one that the wave ran with.")
+        ] = "newest",
+        preview: Preview = False,
+        despite: Annotated[
+            str, typer.Option("--despite-sign-off", help="Why, although it is signed off; kept in the audit trail.")
+        ] = "",
+        yes: Yes = "",
+        detach: Detach = False,
+        as_json: Json = False,
+    ) -> None:
+        """Carry records of a wave again: all, what failed, one cause, some keys.
+
+        First every record is mapped and compared, and you see how many change and in which fields. Only those are
+        written.
+        """
+        if mapping not in ("newest", "same"):
+            raise typer.BadParameter("say newest or same", param_hint="--mapping")
+        if sum((failed, bool(cause), bool(key))) > 1:
+            raise typer.BadParameter("say one of --failed, --cause and --key")
+        client = engine(folder)
+        command = Rerun(
+            wave=wave, failed=failed, cause=cause, keys=key or [], mapping=mapping, despite=despite, by=who()
+        )
+        asked = {"wave": wave, "failed": int(failed), "cause": cause, "key": key or [], "mapping": mapping}
+        seen = client.get("/rerun", RerunPreview, timeout=_LONG, **asked)
+        if as_json:
+            say_json(seen)
+        else:
+            say(*rerun_lines(seen))
+        if preview or as_json:
+            raise typer.Exit(codes.FAILED if seen.refusals else codes.DONE)
+        if not seen.refusals and (despite.strip() or not seen.despite):
+            agreed(wave, yes, "carry it again")
+        say(client.post("/rerun", Receipt, command, timeout=_LONG).message)
+        if detach:
+            say(f"Watch it: {typed(client.folder)('status --watch')}")
+            return
+        raise typer.Exit(follow(client))
+
+
+def rerun_lines(seen: RerunPreview) -> Iterator[str]:
+    """What a re-run would change."""
+    yield f"Wave {seen.wave} ({seen.state.replace('_', ' ')})"
+    if not seen.refusals:
+        same = seen.mapping == seen.ran_with
+        yield f"  playbook {seen.mapping}, " + ("as it last ran" if same else f"instead of {seen.ran_with}")
+        yield f"  {count(seen.records)} records are carried again: {count(seen.changed)} change"
+        if seen.created:
+            yield f"  {count(seen.created)} of them are created: the target lacks them"
+        if seen.refused:
+            yield f"  {count(seen.refused)} of them the mapping refuses: they go to the quarantine"
+        yield from (f"    {one.entity}.{one.field}: {count(one.records)}" for one in seen.fields)
+    for each in (*seen.refusals, *seen.despite):
+        yield f"▲ {each}"
 
 
 def rollback_lines(seen: RollbackPreview) -> Iterator[str]:

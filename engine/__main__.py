@@ -33,6 +33,7 @@ from engine.phases import Phases
 from engine.premises import Premises
 from engine.profiling import Profiles
 from engine.repair import Repairs
+from engine.rerun import Reruns
 from engine.rollback import Rollbacks
 from engine.sampling import Sampler
 from engine.shelf import Shelf
@@ -47,6 +48,7 @@ from engine.window import Windows
 from engine.wire import BAD_FOLDER, OCCUPIED
 from runbooks.errors import LoadError
 from runbooks.loader import load
+from runbooks.migration import Migration
 
 _IDLE = 15.0  # seconds without work and without a request after which an engine ends by itself
 
@@ -69,8 +71,11 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             systems = Systems(pacing)
             stack.push_async_callback(systems.close)
 
+            async def assembled(migration: Migration) -> Assembly:
+                return await assemble(migration, ledger, systems, clock, secret)
+
             async def afresh() -> Assembly:
-                return await assemble(load(folder), ledger, systems, clock, secret)
+                return await assembled(load(folder))
 
             conductor = Conductor(ledger, pacing, clock, telemetry, secret, await afresh(), afresh)
             await conductor.take_up_holds()
@@ -114,6 +119,7 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 comparing,
                 Repairs(conductor, ledger, clock),
                 verifications,
+                Reruns(conductor, ledger, secret, assembled),
                 profiles,
             )
             server = uvicorn.Server(

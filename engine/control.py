@@ -31,6 +31,7 @@ from engine.live import Broadcast
 from engine.phases import Phases
 from engine.profiling import Profiles
 from engine.repair import Repairs
+from engine.rerun import Reruns
 from engine.rollback import Rollbacks
 from engine.signoff import SignOffs
 from engine.snapshot import Snapshots
@@ -47,6 +48,7 @@ from engine.wire import (
     Profile,
     Reconcile,
     Repair,
+    Rerun,
     Resolve,
     Resume,
     Retry,
@@ -122,6 +124,7 @@ def door(
     comparing: Comparing,
     repairs: Repairs,
     verifications: Verifications,
+    reruns: Reruns,
     profiles: Profiles,
 ) -> Starlette:
     """The application behind the socket."""
@@ -167,6 +170,19 @@ def door(
 
     async def rollback(request: Request) -> BaseModel:
         return await rollbacks.preview(request.query_params.get("wave", ""))
+
+    async def again(request: Request) -> BaseModel:
+        asked = request.query_params
+        return await reruns.preview(
+            Rerun(
+                wave=asked.get("wave", ""),
+                failed=asked.get("failed", "") not in ("", "0"),
+                cause=asked.get("cause", ""),
+                keys=asked.getlist("key"),
+                mapping=asked.get("mapping", "newest"),
+                by="",
+            )
+        )
 
     async def verified(_: Request) -> BaseModel:
         return await verifications.report()
@@ -235,6 +251,8 @@ def door(
             route("/repair", "POST", command(Repair, repairs.repair)),
             route("/rollback", "GET", rollback),
             route("/rollback", "POST", command(Rollback, rollbacks.roll_back)),
+            route("/rerun", "GET", again),
+            route("/rerun", "POST", command(Rerun, reruns.rerun)),
             route("/verify", "GET", verified),
             route("/verify", "POST", command(Verify, verifications.verify)),
             route("/profile", "GET", profiled),

@@ -11,7 +11,7 @@ from connectors.kit.contract import Doubt, Failed, Outcome, Record, Rejected, Wr
 from connectors.kit.document import decoded
 from connectors.kit.errors import ConnectorError, InDoubt
 from engine.mapping import Mapped
-from engine.model import Entry, Intent, SetAside
+from engine.model import STALE, Entry, Intent, SetAside
 
 _SHORTEST_SECRET = 4  # characters: a shorter value hides nothing, and removing it would garble every sentence
 
@@ -33,7 +33,12 @@ class Job:
     @property
     def outdated(self) -> bool:
         """The target has an older version of it, or nobody knows which: it was set aside, or a person found it."""
-        return self.record.version > self.entry.version or not self.entry.print
+        return self.record.version > self.entry.version or self.entry.version == STALE or not self.entry.print
+
+    @property
+    def whole(self) -> bool:
+        """It was done, and is to be carried again, and there is nothing to change."""
+        return self.entry.version == STALE and self.entry.print == self.print
 
     def exists(self, target: str) -> None:
         """It is there now, under this id, in the version that was read."""

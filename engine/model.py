@@ -28,6 +28,10 @@ ASIDE = (Bucket.IN_DOUBT, Bucket.QUARANTINED, Bucket.EXCLUDED, Bucket.CONFLICT, 
 """Where a record waits for somebody, with a cause."""
 
 
+STALE = "!"
+"""In place of the version of an entry that is done, and will be carried again whatever its version is."""
+
+
 class WaveState(StrEnum):
     DRAFT = "draft"
     PREFLIGHT = "preflight"

@@ -17,7 +17,7 @@ from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
 from engine.mapping import Mapped, Refused
-from engine.model import ASIDE, Bucket, Entry, SetAside
+from engine.model import ASIDE, STALE, Bucket, Entry, SetAside
 from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
@@ -67,11 +67,14 @@ class Pipeline:
             taken_up = {record.key for record in records}
             aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
         jobs = await self._map(flow, records, known, parents)
+        whole = {job.key for job in jobs if job.whole}  # of these not even the status is touched
         there = [job for job in jobs if job.entry.target and not job.outdated]
         there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
         there += await self._update(flow, [job for job in jobs if job.entry.target and job.outdated])
         if flow.lasting and there:
-            there = await self._move(flow, there)
+            there = [job for job in there if job.key in whole] + await self._move(
+                flow, [job for job in there if job.key not in whole]
+            )
             for child in flow.children:
                 aside += await self.carry_children(child, {job.key: job.entry.target for job in there}, again=again)
             await finish(self._context, flow, there)
@@ -97,7 +100,7 @@ class Pipeline:
                 elsewhere.append(record.key)
             elif entry.bucket not in _A_PERSONS:
                 unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
-                if unfinished or record.version > entry.version:
+                if unfinished or record.version > entry.version or entry.version == STALE:
                     to_do.append(record)
         if elsewhere:
             await self._context.ledger.overlap(self._context.wave, flow.entity, elsewhere)

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 import orjson
 from pydantic import ValidationError
 
+from connectors.kit.errors import ConnectorError
 from engine.asides import AsideRow
 from engine.assembly import Assembly, PlannedWave
 from engine.conductor import Conductor
 from engine.errors import Refused
-from engine.fingerprint import fingerprint, form_of
 from engine.flow import Flow
 from engine.ledger import Ledger
 from engine.logbook import WaveRow
-from engine.mapping import Mapped, Mapper, compile_entity
-from engine.model import UNCHECKED, UNDONE, Bucket, Entry, WaveState
-from engine.people import People
-from engine.waves import Part
-from engine.wire import Receipt, Rerun, RerunField, RerunPreview
+from engine.mapping import Mapper, MappingError, compile_entity
+from engine.model import UNCHECKED, UNDONE, Bucket, WaveState
+from engine.rerun_plan import RerunPlan
+from engine.signoff import void
+from engine.undos import Again
+from engine.wire import Receipt, Rerun, RerunPreview
+from runbooks.errors import LoadError
 from runbooks.migration import Migration
 from runbooks.playbook import Playbook
 
 _PAGE = 200  # records that are looked at together
 _MOST = 1_000_000  # more than any quarantine holds
-_OF_THE_SOURCE = "(changed at the source)"
 _NEVER = (*UNCHECKED, *UNDONE, WaveState.READY)
+_CARRIED = (Bucket.SYNCED, Bucket.IN_FLIGHT)
 
 Assemble = Callable[[Migration], Awaitable[Assembly]]
-
-
-@dataclass
-class _Sums:
-    records: int = 0
-    unchanged: int = 0
-    changed: int = 0
-    refused: int = 0
-    created: int = 0
-    fields: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Reruns:
@@ -59,14 +51,11 @@ class Reruns:
             self._conductor.refuse_when_busy()
         row = (await self._ledger.waves())[command.wave]
         planned = (await self._assembly(command, row)).waves[command.wave]
-        before = await self._mappers(row.playbook)
-        sums = _Sums()
         refusals = _refusals(row)
+        plan = RerunPlan(self._ledger, row.id, self._secret, await self._before(planned, row))
         if not refusals:
-            for part in planned.parts:
-                async for entries in self._chosen(command, row, part.flow):
-                    await self._compare(part, entries, before.get(part.flow.name), sums)
-        fields = [RerunField(entity=of, field=name, records=n) for (of, name), n in sums.fields.most_common()]
+            await self._add_up(plan, command, row, planned)
+        sums = plan.sums
         return RerunPreview(
             wave=row.name,
             state=row.state,
@@ -77,28 +66,31 @@ class Reruns:
             changed=sums.changed,
             refused=sums.refused,
             created=sums.created,
-            fields=fields,
+            fields=sums.listed(),
             refusals=refusals,
+            despite=_despite(row),
         )
 
     async def rerun(self, command: Rerun) -> Receipt:
-        """Begin. Raises Refused when nothing fits, or the wave never ran."""
+        """Begin. Raises Refused when nothing fits, when the wave never ran, or is signed off and no reason is given."""
         await self._conductor.afresh()
         async with self._conductor.at_rest(command.wave):
             self._conductor.refuse_when_busy()
             row = (await self._ledger.waves())[command.wave]
-            if refusals := _refusals(row):
-                raise Refused(f"Wave {command.wave} cannot be run again: {'; '.join(refusals)}")
+            stands = _refusals(row) + ([] if command.despite.strip() else _despite(row))
+            if stands:
+                raise Refused(f"Wave {command.wave} cannot be run again: {'; '.join(stands)}")
             assembly = await self._assembly(command, row)
             planned = assembly.waves[command.wave]
             aside = await self._aside(command)
-            stale = {} if command.failed or command.cause else await self._stale(command, row, planned)
-            if not aside and not any(keys is None or keys for keys in stale.values()):
-                raise Refused(f"No record of wave {command.wave} fits. Type: cutover quarantine list")
+            again = Again({}, {}) if command.failed or command.cause else await self._again(command, row, planned)
+            if not aside and not again.records and not again.children:
+                raise Refused(f"No record of wave {command.wave} fits. What is set aside: cutover quarantine list")
             self._conductor.assembly = assembly
-            await self._ledger.undo.stale(row.id, stale)
-            await self._ledger.approve(command.wave, command.by, planned.playbook)
-            await self._ledger.note(command.by, "rerun", command.wave, _in_words(command, planned))
+            if row.state is WaveState.SIGNED_OFF:
+                await void(self._ledger, row.name, command.by, "records of the wave are carried again")
+            whole = planned.playbook if _whole(command) else ""
+            await self._ledger.undo.stale(row, again, command.by, whole, _in_words(command, planned))
             await self._conductor.take_up(aside, [command.wave], command.by)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Running wave {command.wave} again.")
 
@@ -106,32 +98,44 @@ class Reruns:
 
     async def _assembly(self, command: Rerun, row: WaveRow) -> Assembly:
         """With the playbook of the folder, or (`same`) the one that the wave last ran with."""
+        if command.mapping not in ("newest", "same"):
+            raise Refused(f"There is no mapping {command.mapping}. Say newest or same.")
         assembly = self._conductor.assembly
-        if command.mapping == "newest" or assembly.waves[row.name].playbook == row.playbook:
+        now = assembly.waves[row.name].playbook
+        if command.mapping == "newest" or now == row.playbook or _refusals(row):
             return assembly
-        if command.mapping != "same":
-            raise Refused(f"There is no mapping '{command.mapping}'. Say newest or same.")
-        book = await self._book(row.playbook)
-        if book is None:
-            raise Refused(
-                f"Playbook {row.playbook}, which wave {row.name} ran with, was not kept. Put it back into the folder, "
-                "or take the newest mapping."
-            )
-        books = [book if each.playbook == book.playbook else each for each in assembly.migration.playbooks]
-        return await self._assemble(replace(assembly.migration, playbooks=tuple(books)))
-
-    async def _book(self, version: str) -> Playbook | None:
-        text = await self._ledger.undo.book(version)
+        book = _read((await self._ledger.undo.books()).get(row.playbook, ""))
+        books = [book if book and each.version == now else each for each in assembly.migration.playbooks]
         try:
-            return Playbook.model_validate(orjson.loads(text)) if text else None
-        except ValidationError:  # of another version of cutover, which knew other keys
-            return None
+            then = await self._assemble(replace(assembly.migration, playbooks=tuple(books)))
+            if row.name in then.waves and then.waves[row.name].playbook == row.playbook:
+                return then
+        except (MappingError, LoadError, ConnectorError) as error:
+            raise Refused(f"Playbook {row.playbook} does not fit the systems of now. {error}") from None
+        raise Refused(
+            f"Playbook {row.playbook}, which wave {row.name} ran with, was not kept. Put it back into the folder, "
+            "or take the newest mapping."
+        )
 
-    async def _mappers(self, version: str) -> dict[str, Mapper]:
-        book = await self._book(version)
-        if book is None:
-            return {}
-        return {pair.entity: compile_entity(pair, where=str, secret=self._secret) for pair in book.entities}
+    async def _before(self, planned: PlannedWave, row: WaveRow) -> dict[str, list[Mapper]]:
+        """{flow name: mappers of the playbooks that ran}: that of the wave itself first."""
+        texts = await self._ledger.undo.books()
+        found: dict[str, list[Mapper]] = {}
+        for version in sorted(texts, key=lambda version: version != row.playbook):
+            book = _read(texts[version])
+            for part in planned.parts if book is not None else ():
+                pair = next((each for each in book.entities if each.entity == part.flow.name), None) if book else None
+                if pair is None:
+                    continue
+                documents = partial(_takes_documents, part.flow)
+                try:
+                    mapper = compile_entity(pair, where=str, secret=self._secret, documents=documents)
+                except MappingError:  # of another version of cutover
+                    continue
+                found.setdefault(part.flow.name, []).append(mapper)
+                for child, own in zip(pair.children, mapper.children, strict=True):
+                    found.setdefault(f"{part.flow.name}/{child.label}", []).append(own)
+        return found
 
     # ------------------------------------------------------------ which records
 
@@ -139,67 +143,66 @@ class Reruns:
         rows = await self._ledger.aside(wave=command.wave, cause=command.cause, keys=command.keys, limit=_MOST)
         return [row for row in rows if row.bucket is Bucket.QUARANTINED]
 
-    async def _stale(self, command: Rerun, row: WaveRow, planned: PlannedWave) -> dict[int, list[str] | None]:
-        """{number of an entity: keys (None: all)} that are carried again although they are done."""
-        stale: dict[int, list[str] | None] = {}
+    async def _again(self, command: Rerun, row: WaveRow, planned: PlannedWave) -> Again:
+        """What is done and is carried again all the same; what cannot be changed stays as it is."""
+        again = Again({}, {})
         for part in planned.parts:
-            for flow in (part.flow, *part.flow.children):
+            for flow, slot in ((part.flow, again.records), *((child, again.children) for child in part.flow.children)):
                 if not flow.writes.updates:
-                    continue  # what cannot be changed stays as it is
+                    continue
                 if not command.keys:
-                    stale[flow.entity] = None
-                elif known := await self._ledger.known(flow.entity, command.keys):
-                    stale[flow.entity] = [key for key, entry in known.items() if entry.wave == row.id]
-        return stale
+                    slot[flow.entity] = None
+                    continue
+                known = await self._ledger.known(flow.entity, command.keys)
+                if keys := [key for key, at in known.items() if at.wave == row.id and at.bucket in _CARRIED]:
+                    slot[flow.entity] = keys
+        return again
 
-    async def _chosen(self, command: Rerun, row: WaveRow, flow: Flow) -> AsyncIterator[list[Entry]]:
-        """Entries that would be carried again, as many at a time as are looked at together."""
-        if command.failed or command.cause or command.keys:
-            keys = [aside.key for aside in await self._aside(command) if aside.entity == flow.name]
-            if not (command.failed or command.cause):
-                keys = sorted({*keys, *command.keys})
-            for at in range(0, len(keys), _PAGE):
-                known = await self._ledger.known(flow.entity, keys[at : at + _PAGE])
-                yield [entry for entry in known.values() if entry.wave == row.id]
+    async def _add_up(self, plan: RerunPlan, command: Rerun, row: WaveRow, planned: PlannedWave) -> None:
+        if _whole(command):
+            for part in planned.parts:
+                await self._add_up_all(plan, row, part.flow)
             return
+        aside = await self._aside(command)
+        listed = set() if command.failed or command.cause else set(command.keys)
+        for part in planned.parts:
+            of = [each for each in aside if each.entity == part.flow.name]
+            for some in _pages(sorted({each.key for each in of} | listed)):
+                await plan.records(part.flow, some)
+            for child in part.flow.children:
+                hanging = [each for each in aside if each.entity == child.name]
+                for parents in _pages(sorted({each.parent for each in hanging})):
+                    await plan.children(child, parents, [each.key for each in hanging])
+                for some in _pages(sorted(listed - {each.key for each in hanging})):
+                    await plan.records(child, some)
+
+    async def _add_up_all(self, plan: RerunPlan, row: WaveRow, flow: Flow) -> None:
         after = ""
         while entries := await self._ledger.entries(row.id, flow.entity, after, _PAGE):
             after = entries[-1].key
-            wanted = (Bucket.SYNCED, Bucket.IN_FLIGHT, Bucket.QUARANTINED)
-            yield [entry for entry in entries if entry.bucket in wanted]
-
-    # ------------------------------------------------------------ what would change
-
-    async def _compare(self, part: Part, entries: Sequence[Entry], before: Mapper | None, sums: _Sums) -> None:
-        flow = part.flow
-        if not entries:
-            return
-        scope = part.scope
-        if before is not None:  # what only the former mapping read
-            scope = scope._replace(fields=tuple(dict.fromkeys((*scope.fields, *before.needs))) if scope.fields else ())
-        records = {r.key: r for r in await flow.source.fetch(scope, [entry.key for entry in entries])}
-        known = [(entry, records[entry.key]) for entry in entries if entry.key in records]
-        there = [record for _, record in known]
-        people = await People().known(flow, there)
-        now = flow.mapper.map(there, people)
-        then = before.map(there, people) if before is not None else [None] * len(there)
-        for (entry, _), new, old in zip(known, now, then, strict=True):
-            sums.records += 1
-            if not isinstance(new, Mapped):
-                sums.refused += 1
-            elif not entry.target:
-                sums.created += 1
-            elif entry.print == fingerprint(new, form_of(flow.mapper), self._secret):
-                sums.unchanged += 1
-            else:
-                sums.changed += 1
-                names = _differing(new, old) if isinstance(old, Mapped) else []
-                sums.fields.update((flow.name, name) for name in names or [_OF_THE_SOURCE])
+            await plan.records(flow, [entry.key for entry in entries])
+            parents = [entry.key for entry in entries if entry.target and entry.bucket in _CARRIED]
+            for child in flow.children:
+                await plan.children(child, parents)
 
 
-def _differing(new: Mapped, old: Mapped) -> list[str]:
-    names = [name for name in {**new.fields, **old.fields} if new.fields.get(name) != old.fields.get(name)]
-    return [*names, "status"] if new.status != old.status else names
+def _read(text: str) -> Playbook | None:
+    try:
+        return Playbook.model_validate(orjson.loads(text)) if text else None
+    except ValidationError:  # of another version of cutover, which knew other keys
+        return None
+
+
+def _takes_documents(flow: Flow, entity: str) -> bool:
+    return flow.target.traits(entity).documents
+
+
+def _pages(keys: list[str]) -> list[list[str]]:
+    return [keys[at : at + _PAGE] for at in range(0, len(keys), _PAGE)]
+
+
+def _whole(command: Rerun) -> bool:
+    return not (command.failed or command.cause or command.keys)
 
 
 def _refusals(row: WaveRow) -> list[str]:
@@ -208,7 +211,17 @@ def _refusals(row: WaveRow) -> list[str]:
     return [f"it has not run. Type: cutover run --wave {row.name}"] if row.state in _NEVER else []
 
 
+def _despite(row: WaveRow) -> list[str]:
+    if row.state is not WaveState.SIGNED_OFF:
+        return []
+    return [
+        "it is signed off, and its manifest would tell of what is no more. Say why all the same: "
+        f'cutover rerun --wave {row.name} --despite-sign-off "WHY"'
+    ]
+
+
 def _in_words(command: Rerun, planned: PlannedWave) -> str:
     which = "what failed" if command.failed else f"cause {command.cause}" if command.cause else ""
     which = which or (f"{len(command.keys)} keys" if command.keys else "all records")
-    return f"{which}; {command.mapping} mapping, playbook {planned.playbook}"
+    why = f"; {command.despite.strip()}" if command.despite.strip() else ""
+    return f"{which}; {command.mapping} mapping, playbook {planned.playbook}{why}"

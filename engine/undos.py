@@ -10,7 +10,8 @@ import orjson
 
 from engine.clock import Clock
 from engine.database import Database, Statement
-from engine.model import Bucket, WaveState
+from engine.logbook import WaveRow
+from engine.model import STALE, WaveState
 
 Done = dict[str, dict[str, int]]
 """Records by entity and what became of them."""
@@ -41,6 +42,13 @@ class Tied(NamedTuple):
     target: str
     to_target: str
     wave: int  # of the record that refers
+
+
+class Again(NamedTuple):
+    """What is carried again although it is done: {number of an entity: keys; None: all}."""
+
+    records: dict[int, list[str] | None]
+    children: dict[int, list[str] | None]
 
 
 class Undos:
@@ -211,27 +219,41 @@ class Undos:
 
     # ------------------------------------------------------------ re-runs
 
-    async def stale(self, wave: int, records: Mapping[int, Sequence[str] | None]) -> None:
-        """These ({entity: keys; None: all}) are done, and will be carried again: whichever run comes next does it."""
-        again = "UPDATE entry SET bucket = ?, version = '' WHERE wave = ? AND entity = ? AND bucket IN (1, 2)"
+    async def stale(self, wave: WaveRow, again: Again, by: str, playbook: str, detail: str) -> None:
+        """What of the wave is done will be carried again: whichever run comes next does it. One step with the wave's
+        approval. `playbook`: that the whole wave has from here on; empty when only some of it is carried again."""
+        now = self._now()
         rows: list[Statement] = []
-        for entity, keys in records.items():
-            what: tuple[int | str, ...] = (int(Bucket.IN_FLIGHT), wave, entity)
-            if keys is None:
-                rows.append((again, what))
-            else:
-                these = f"{again} AND key IN (SELECT value FROM json_each(?))"
-                rows.append((these, (*what, orjson.dumps(list(keys)).decode())))
+        for entity, keys in (*again.records.items(), *again.children.items()):
+            these, what, packed = "wave = ? AND entity = ?", (wave.id, entity), tuple[str, ...]()
+            if keys is not None:
+                these += " AND key IN (SELECT value FROM json_each(?))"
+                packed = (orjson.dumps(keys).decode(),)
+            if entity in again.children:  # they are listed with their records: what the source has no more stays done
+                statement = f"UPDATE entry SET version = ? WHERE {these} AND bucket = 1"  # noqa: S608
+                rows.append((statement, (STALE, *what, *packed)))
+                continue
+            # Half done, it is not known to be as the ledger says: it is written, come what may.
+            half = f"UPDATE entry SET print = '' WHERE {these} AND bucket = 2 AND version <> ?"  # noqa: S608
+            done = f"UPDATE entry SET bucket = 2, version = ? WHERE {these} AND bucket = 1"  # noqa: S608
+            rows += [(half, (*what, *packed, STALE)), (done, (STALE, *what, *packed))]
+        rows += [
+            (
+                "UPDATE wave SET state = ?, cause = '', approved = ?, ended = '', "
+                "playbook = CASE ?3 WHEN '' THEN playbook ELSE ?3 END WHERE id = ?4",
+                (WaveState.APPROVED, by, playbook, wave.id),
+            ),
+            self._event(by, "rerun", wave.name, detail, now),
+        ]
         await self._db.write("stale", rows)
 
     async def keep_book(self, version: str, text: str) -> None:
         """A playbook that runs, as it is: configuration, no record."""
         await self._db.write("keep_book", [("INSERT OR IGNORE INTO book VALUES (?, ?)", (version, text))])
 
-    async def book(self, version: str) -> str:
-        """The playbook of this version; empty when it was not kept."""
-        rows = await self._db.read("SELECT text FROM book WHERE version = ?", (version,))
-        return str(rows[0][0]) if rows else ""
+    async def books(self) -> dict[str, str]:
+        """Playbooks that ran, by their version."""
+        return dict(await self._db.read("SELECT version, text FROM book"))
 
     # ------------------------------------------------------------ inside
 

@@ -56,7 +56,7 @@ class RollbackPreview(Message):
 
 class Rerun(Message):
     """Carry records of a wave again: all, what failed, one cause, or by key. `mapping`: newest, or same (as it last
-    ran)."""
+    ran). `despite`: why, although the wave is signed off."""
 
     wave: str
     failed: bool = False
@@ -64,6 +64,7 @@ class Rerun(Message):
     keys: list[str] = Field(default_factory=list)
     mapping: str = "newest"
     by: str
+    despite: str = ""
 
 
 class RerunField(Message):
@@ -89,3 +90,4 @@ class RerunPreview(Message):
     created: int  # that the target lacks
     fields: list[RerunField]  # most records first
     refusals: list[str]
+    despite: list[str] = []  # noqa: RUF012  only until a reason is given; never mutated

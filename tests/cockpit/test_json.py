@@ -75,9 +75,10 @@ KEYS = {
     "Reconcile": "wave full sample by",
     "Repair": "wave kinds keys also_edited by",
     "RepairPlan": "version wave state records create update ties edited stuck fields note",
-    "Rerun": "wave failed cause keys mapping by",
+    "Rerun": "wave failed cause keys mapping by despite",
     "RerunField": "entity field records",
-    "RerunPreview": "version wave state ran_with mapping records unchanged changed refused created fields refusals",
+    "RerunPreview": "version wave state ran_with mapping records unchanged changed refused created fields refusals "
+    "despite",
     "Rollback": "wave despite by",
     "RollbackPreview": "version wave state began began_by entities edited references elsewhere unanswered notes "
     "seconds_low seconds_high refusals despite systems",
