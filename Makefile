@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: help demo test check crash monkey screenshots format bench clean clean-demo
+.PHONY: help demo test check crash monkey screenshots model format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ screenshots: $(STAMP) ## every screen of the cockpit, as pictures in docs/screen
 
 seeds: $(STAMP) ## 500 small waves rolled back through faults, edits and kills (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/engine/test_rollback_seeds.py
+
+model: $(STAMP) ## every state of small waves, and 300 real ones held against the model (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -s --timeout 3000 tests/model
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .

@@ -16,8 +16,8 @@ PAIR: tuple[int | None, ...] = (None, 0)  # a record and its comment
 THREE: tuple[int | None, ...] = (None, None, 0)  # two records, and a comment on the first
 
 # Shape, things that go wrong, waves begun (the second one after a rollback)
-SIZES = [(PAIR, 2, 2), (THREE, 1, 2), (THREE, 2, 1)]
-LARGE = [(PAIR, 5, 2), (THREE, 3, 2)]
+SIZES = [(PAIR, 2, 2), (THREE, 1, 1)]
+LARGE = [(PAIR, 5, 2), (THREE, 2, 2), (THREE, 3, 1)]
 
 # A native create that was sent by an engine which died, of a record that vanished before the next one came, leaves no
 # trace on our side. That is a limit (docs/concepts/model.md), so the search does without it.

@@ -32,7 +32,7 @@ class Item(NamedTuple):
     undo: bool = False  # about to undo
     passed: bool = False  # the rollback is beyond it
     # in the engine's hands; a kill takes it
-    at: str = ""  # "", ready, answered, doubt; of a rollback: judged, undo, undone
+    at: str = ""  # "", ready, answered, rejected, throttled, doubt, found, kept; of a rollback: judged, undo, undone
 
 
 class State(NamedTuple):
@@ -136,6 +136,8 @@ def send(shape: Shape, s: State, i: int) -> Next:
         less = s._replace(faults=s.faults - 1)
         yield "lost after", less.put(i, at="doubt", copies=copies, hidden=hidden)
         yield "lost before", less.put(i, at="doubt")
+        yield "throttled", less.put(i, at="throttled")
+        yield "rejected", less.put(i, at="rejected")
         yield "ghost", less.put(i, at="doubt", late=one.late + 1)
 
 
@@ -148,15 +150,24 @@ def resolve(shape: Shape, s: State, i: int) -> Next:
     if shape.creates == NATIVE:
         yield "again", s.put(i, at="ready")
     elif shown(one):
-        yield "found", s.put(i, at="answered")
+        yield "found", s.put(i, at="found")
     elif certain(one):
         yield "absent", s.put(i, at="", intent=False)
 
 
 def settle(shape: Shape, s: State, i: int) -> Next:
-    if s.items[i].at == "answered":
-        entry = "in_flight" if shape.children(i) else "synced"
+    """One write: what became of it, and the intent that this answers. Of what was looked for, the entry first."""
+    at, entry = s.items[i].at, "in_flight" if shape.parents[i] is None else "synced"
+    if at == "answered":
         yield "settle", s.put(i, at="", entry=entry, target=True, intent=False)
+    elif at == "found":
+        yield "settle", s.put(i, at="kept", entry=entry, target=True)
+    elif at == "kept":
+        yield "drop_intent", s.put(i, at="", intent=False)
+    elif at == "rejected":
+        yield "set aside", s.put(i, at="", entry="aside", intent=False)
+    elif at == "throttled":  # certainly not applied: from the start, later
+        yield "not now", s.put(i, at="", intent=False)
 
 
 def finish(shape: Shape, s: State, i: int) -> Next:
@@ -213,17 +224,25 @@ def roll_back(_: Shape, s: State, i: int) -> Next:
         yield "undo_begin", s._replace(wave="rolling_back", stage=int(looked))
 
 
+def unseen(shape: Shape, s: State, i: int) -> bool:
+    one, parent = s.items[i], shape.parents[i]
+    return shown(one) and one.source and not one.target and (parent is None or s.items[parent].target)
+
+
+def find(shape: Shape, s: State, i: int) -> Next:
+    """Where sending again is safe, no intent tells of a create that nobody wrote down: the target is asked."""
+    if s.wave != "rolling_back" or s.stage or not may(s) or shape.creates != NATIVE:
+        return
+    if not any(one.late for one in s.items) and unseen(shape, s, i):
+        yield "undo_found", s.put(i, entry="in_flight", target=True)
+
+
 def survey(shape: Shape, s: State, i: int) -> Next:
-    """Before anything is removed: creates that nobody wrote down, where no intent tells of them."""
+    """Only when all that was created is known is anything removed."""
     if i or s.wave != "rolling_back" or s.stage or not may(s) or any(one.intent for one in s.items):
         return
-    if shape.creates == NATIVE:
-        if not all(certain(one) for one in s.items):
-            return
-        for at, one in enumerate(s.items):
-            if shown(one) and one.source and not one.target:
-                s = s.put(at, entry="in_flight", target=True)
-    yield "undo_at", s._replace(stage=1)
+    if shape.creates != NATIVE or not any(one.late or unseen(shape, s, at) for at, one in enumerate(s.items)):
+        yield "undo_at", s._replace(stage=1)
 
 
 def family(shape: Shape, s: State, i: int) -> list[Item]:
@@ -246,7 +265,7 @@ def judge(shape: Shape, s: State, i: int) -> Next:
     if not one.target or not one.copies:
         yield "forget", forgotten(shape, s, i)
     elif any(each.edited for each in family(shape, s, i)):
-        yield "edited", s.put(i, entry="aside", passed=True, undo=False)
+        yield "edited", s.put(i, entry="aside", passed=True)
     else:
         yield "judge", s.put(i, at="judged")
 
@@ -254,7 +273,7 @@ def judge(shape: Shape, s: State, i: int) -> Next:
 def intend_undo(shape: Shape, s: State, i: int) -> Next:
     if s.items[i].at == "judged":
         for at in (i, *shape.children(i)):
-            s = s.put(at, undo=s.items[at].target)
+            s = s.put(at, undo=s.items[at].undo or (s.items[at].target and s.items[at].copies > 0))
         yield "undo_intend", s.put(i, at="undo")
 
 
@@ -306,6 +325,12 @@ def kill(_: Shape, s: State, i: int) -> Next:
         yield "kill", s.all(at="")._replace(faults=s.faults - 1)
 
 
+def stumble(_: Shape, s: State, i: int) -> Next:
+    """A call fails, and nothing was done: what was in hand is begun again."""
+    if s.faults and s.items[i].at in ("doubt", "judged", "undo"):
+        yield "stumble", s.put(i, at="")._replace(faults=s.faults - 1)
+
+
 def edit(shape: Shape, s: State, i: int) -> Next:
     """A person's. The moment between a look and the delete after it is one that no vendor lets us close."""
     one, parent = s.items[i], shape.parents[i]
@@ -333,8 +358,8 @@ STEPS: Mapping[str, Step] = {
     step.__name__: step
     for step in (
         *(run, read, intend, refuse, send, resolve, settle, finish, close, clear_up, sweep, prove),
-        *(roll_back, survey, judge, intend_undo, remove, outcome, end),
-        *(land, show, kill, edit, vanish, pause, resume),
+        *(roll_back, find, survey, judge, intend_undo, remove, outcome, end),
+        *(land, show, kill, stumble, edit, vanish, pause, resume),
     )
 }
 
