@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: help demo test check crash monkey screenshots model format bench clean clean-demo
+.PHONY: help demo test check crash monkey screenshots model drift format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ seeds: $(STAMP) ## 500 small waves rolled back through faults, edits and kills (
 
 model: $(STAMP) ## every state of small waves, and 300 real ones held against the model (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -s --timeout 3000 tests/model
+
+drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with users writing, compared (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .

@@ -1,7 +1,7 @@
 """What a walk over the ledger cannot see: records at the target that the ledger does not know, or knows once.
 
-Every record of the ledger was looked at by then. So when the target counts no more than those, one count proves that
-there is nothing beyond; only otherwise is everything listed that carries an id of ours.
+Every record of the ledger was looked at by then. So when all of them are there and the target counts as many, one count
+proves that there is nothing beyond; only otherwise is everything listed that carries an id of ours.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ async def beyond(
     assert isinstance(target, Readback)
     counted = await ask(target.tally, flow.target_entity)
     known = sum([await ledger.drifts.target_count(each.entity) for each in alike])
-    if counted is not None and counted <= known:
+    # What is gone, or has lost its id, would make up for what is too much.
+    whole = not await ledger.drifts.fewer([each.entity for each in alike])
+    if whole and counted == known:
         await ledger.drifts.extras(wave, flow.entity, _FOUND, [])
         return notes
     suspects = await _listed(ledger, ask, flow, target, alike)

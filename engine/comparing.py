@@ -183,13 +183,18 @@ class Comparing:
                 outcome, done = f"failed: {error} To go on: cutover reconcile --wave {row.name}", False
             except ExceptionGroup as group:
                 outcome, done = f"failed: {_first(group)} To go on: cutover reconcile --wave {row.name}", False
+            except Exception as error:  # noqa: BLE001 - a bug must be said where somebody looks for the answer
+                outcome, done = f"failed by an error of the engine itself ({describe(error)})", False
             await self._ledger.drifts.end(row.id, outcome, done=done)
 
     async def _walk(self, row: WaveRow, walk: Walk) -> str:
         ledger, flows = self._ledger, self._flows(row)
         reconciler = Reconciler(ledger, row.id, self._sides(self._ask), waiting(self._pacing, self._clock, row.name))
         compared, tallies, notes = walk.compared, [], []
-        reached = [flow.entity for flow in flows].index(walk.entity) if walk.entity else 0
+        entities = [flow.entity for flow in flows]
+        reached = entities.index(walk.entity) if walk.entity in entities else 0
+        if walk.scope.startswith("sample") or walk.entity not in entities:  # nothing to go on with: from the beginning
+            compared, reached = 0, 0
 
         async def progress(flow: Flow, after: str, n: int) -> None:
             nonlocal compared

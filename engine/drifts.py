@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from engine.clock import Clock
-from engine.compare import Difference, Kind
+from engine.compare import EXTERNAL_ID, Difference, Kind
 from engine.database import Database, Statement
 from engine.model import Bucket, Entry
 
@@ -85,6 +85,15 @@ class Drifts:
     async def target_count(self, entity: int) -> int:
         """Records that the ledger knows at the target, of every wave. Goes through all of them."""
         rows = await self._db.read("SELECT count(*) FROM entry WHERE entity = ? AND target <> ''", (entity,))
+        return int(rows[0][0])
+
+    async def fewer(self, entities: Sequence[int]) -> int:
+        """Records known to be gone from the target, or to carry no id of ours there."""
+        rows = await self._db.read(
+            "SELECT count(*) FROM drift WHERE entity IN (SELECT value FROM json_each(?)) AND entity = home "
+            "AND ((kind = ? AND field = '') OR field = ?)",
+            (orjson.dumps(entities).decode(), str(Kind.MISSING), EXTERNAL_ID),
+        )
         return int(rows[0][0])
 
     async def synced(self, wave: int, entity: int, after: str, limit: int, *, skip: int = 0) -> list[Entry]:

@@ -27,6 +27,7 @@ from runbooks.playbook import Prove
 _BATCH = 200  # records a look
 _AT_ONCE = 4  # looks at a time
 _SUSPECTS = 500  # records that differ, after which they are looked at again before going on
+_STRIDE = 20_000  # records after which they are, however few they are: from there a comparison that is cut off goes on
 _ENOUGH = 10_000  # confirmed differences, after which a comparison ends: something else is wrong
 _SAMPLE = 1_000  # records of a wave that is proved by a sample
 
@@ -34,7 +35,7 @@ Wait = Callable[[float], Awaitable[None]]
 """Waits so many seconds, and says why."""
 
 Progress = Callable[[Flow, str, int], Awaitable[None]]
-"""Called after each step: (flow, key reached, records compared in this step)."""
+"""Called after each step: (flow, key up to which nothing waits for its second look, records since the last step)."""
 
 
 async def _unnoticed(_flow: Flow, _after: str, _n: int) -> None:
@@ -78,6 +79,7 @@ class Reconciler:
     async def over(self, flow: Flow, pages: AsyncIterator[Sequence[Entry]], progress: Progress = _unnoticed) -> Tally:
         tally = Tally()
         suspects: list[Difference] = []
+        reached, unsaid = "", 0
         async for page in pages:
             batches = [page[at : at + _BATCH] for at in range(0, len(page), _BATCH)]
             async with asyncio.TaskGroup() as group:
@@ -88,13 +90,18 @@ class Reconciler:
                 suspects += found.differing
                 tally.moving += len(found.moving)
             tally.compared += len(page)
-            if len({d.root for d in suspects}) >= _SUSPECTS:
+            reached, unsaid = page[-1].key, unsaid + len(page)
+            if suspects and (unsaid >= _STRIDE or len({d.root for d in suspects}) >= _SUSPECTS):
                 tally.differing += await self._confirm(flow, suspects, tally)
                 suspects = []
-            await progress(flow, page[-1].key, len(page))
+            if not suspects:
+                await progress(flow, reached, unsaid)
+                unsaid = 0
             if tally.enough:
                 return tally
         tally.differing += await self._confirm(flow, suspects, tally)
+        if unsaid:
+            await progress(flow, reached, unsaid)
         return tally
 
     async def sampled(self, flow: Flow, size: int, progress: Progress = _unnoticed) -> Tally:

@@ -22,13 +22,14 @@ def repairs(it: Night) -> Repairs:
     return Repairs(it.conductor, it.ledger, Clock())
 
 
-async def compared(it: Night, by: Comparing, *, full: bool = False, sample: int | None = None) -> Comparison:
-    """The comparison of wave pilot, when it has ended."""
-    await by.reconcile(Reconcile(wave="pilot", full=full, sample=sample, by="ana"))
+async def compared(
+    it: Night, by: Comparing, *, full: bool = False, sample: int | None = None, wave: str = "pilot"
+) -> Comparison:
+    """The comparison of this wave, when it has ended."""
+    await by.reconcile(Reconcile(wave=wave, full=full, sample=sample, by="ana"))
     while by.busy:
         await asyncio.sleep(0.01)
-    (one,) = (await by.state()).comparisons
-    return one
+    return next(one for one in (await by.state()).comparisons if one.wave == wave)
 
 
 async def target_of(it: Night, key: str, entity: str = "incident") -> str:
