@@ -30,7 +30,17 @@ def trial_lines(trial: Trial, columns: int) -> list[str]:
         lines.append(f"    {'':<{wide}}  {field.where}")
     if trial.refused:
         lines += ["", f"✘ It would be quarantined. {trial.refused}"]
+    if trial.children:
+        lines += ["", "What hangs on it"]
+        lines += [f"  {_child(child, columns - 4)}" for child in trial.children]
     return lines
+
+
+def _child(trial: Trial, room: int) -> str:
+    """One line: what it is, and what would be sent or why not."""
+    sent = "; ".join(f"{name}: {_shown(value, room)}" for name, value in trial.target.items())
+    said = f"would be quarantined. {trial.refused}" if trial.refused else sent
+    return f"{'✘' if trial.refused else '✔'} {shortened(f'{trial.entity} {trial.key}: {said}', room)}"
 
 
 def _sign(field: TracedField) -> str:

@@ -1,4 +1,4 @@
-"""Maps one record without sending it: what would go out, and which rule made each field."""
+"""Maps one record, and what hangs on it, without sending them: what would go out, and which rule made each field."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.people import People
 from engine.wire import TracedField, Trial
 
 _PAGE = 100
+_CHILDREN = 20  # of each kind that are mapped
 
 
 async def try_record(assembly: Assembly, word: str, entity: str = "") -> Trial:
@@ -22,7 +23,8 @@ async def try_record(assembly: Assembly, word: str, entity: str = "") -> Trial:
     for flow in flows:
         record = await _find(flow, word)
         if record is not None:
-            return await _try(flow, record)
+            trial = await _try(flow, record)
+            return trial.model_copy(update={"children": await _children(flow, record)})
     raise Refused(f"No record {word} was found at {', '.join(flow.source_system for flow in flows)}.")
 
 
@@ -64,6 +66,14 @@ async def _try(flow: Flow, record: Record) -> Trial:
         fields=fields,
         defects=list(mapped.defects),
     )
+
+
+async def _children(flow: Flow, record: Record) -> list[Trial]:
+    tried: list[Trial] = []
+    for child in flow.children:
+        hanging = await child.source.children(child.scope(), [record.key])
+        tried += [await _try(child, one) for one in hanging[:_CHILDREN]]
+    return tried
 
 
 def _traced(step: Traced) -> TracedField:

@@ -112,3 +112,4 @@ class Trial(Message):
     refused: str
     fields: list[TracedField]
     defects: list[str] = []  # noqa: RUF012  known defects that the source has; never mutated
+    children: list[Trial] = []  # noqa: RUF012  comments, attachments and such that hang on it, the first of each kind

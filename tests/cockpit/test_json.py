@@ -40,7 +40,7 @@ KEYS = {
     "Event": "id at by what wave detail",
     "Events": "version events",
     "TracedField": "field rule sources where value left_out refusal",
-    "Trial": "version entity key source target refused fields defects",
+    "Trial": "version entity key source target refused fields defects children",
     "Exclude": "wave cause keys records reason by",
     "Acknowledge": "alert by",
     "Tick": "step note go by",
