@@ -43,8 +43,8 @@ seeds: $(STAMP) ## 500 small waves rolled back through faults, edits and kills (
 model: $(STAMP) ## every state of small waves, and 300 real ones held against the model (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -s --timeout 3000 tests/model
 
-drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with users writing, compared (minutes)
-	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py
+drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with users writing, for both comparisons (minutes)
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py tests/engine/test_verifier.py
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .
