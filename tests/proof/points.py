@@ -15,11 +15,7 @@ def durable_points() -> set[str]:
     for path in Path(folder).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
-                if (
-                    isinstance(node.func, ast.Attribute)
-                    and node.func.attr == "write"
-                    and path.name in ("ledger.py", "logbook.py", "asides.py", "undos.py")
-                ):
+                if isinstance(node.func, ast.Attribute) and node.func.attr == "write" and _is_database(node.func.value):
                     found |= _texts(node.args[0])
                 found |= {text for keyword in node.keywords if keyword.arg == "point" for text in _texts(keyword.value)}
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -28,6 +24,11 @@ def durable_points() -> set[str]:
                     if argument.arg == "point" and default is not None:
                         found |= _texts(default)
     return found
+
+
+def _is_database(node: ast.AST) -> bool:
+    """`self._db`, as every part of the ledger calls it."""
+    return isinstance(node, ast.Attribute) and node.attr == "_db"
 
 
 def _texts(node: ast.AST) -> set[str]:

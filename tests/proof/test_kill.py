@@ -25,10 +25,12 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
     "open_chunk": (1, 5),
     "intend": (1, 2, 9),
     "written": (1, 4),
+    "defects": (1, 2),
     "settle": (1, 2, 7, 12),
     "close_chunk": (1, 4),
     "advance": (1, 2),
     "tied": (1,),
+    "compared": (1,),
     "overlap": (1, 2),
     "loaded": (1, 2),
     "end_run": (1,),
@@ -36,6 +38,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
 BY_COMMAND = {"hold", "lift", "note", "decide", "mark", "sign", "stale"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
+IN_A_COMPARISON = {"compare_begin", "compare_at", "compare_end", "reopen"}  # tests/proof/test_compare_kill.py
 IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_found", "undo_intend", "undo_aside", "undo_outcome", "undo_end"}
 
 # One night, killed again and again on its way: what each engine leaves, the next one has to make good.
@@ -44,19 +47,23 @@ COPYING = (
     "before:open_lanes:1 after:open_chunk:1 before:intend:1 after:intend:1 before:written:1 after:written:1 "
     "before:settle:2 before:close_chunk:1 after:close_chunk:1"
 )
-CLOSING = "after:advance:1 after:loaded:1 after:overlap:1 before:tied:1"
+CLOSING = "after:defects:1 after:advance:1 after:loaded:1 after:overlap:1 before:tied:1"
 
 
 def test_every_durable_point_of_the_ledger_is_killed_at() -> None:
-    assert durable_points() == {*ON_THE_WAY, *BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION, *IN_A_ROLLBACK}
+    elsewhere = {*BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION, *IN_A_COMPARISON, *IN_A_ROLLBACK}
+    assert durable_points() == {*ON_THE_WAY, *elsewhere}
 
 
 @pytest.mark.parametrize("kills", [COPYING, CLOSING], ids=["copying", "closing"])
 def test_a_night_killed_again_and_again_ends_with_every_record_once(tmp_path: Path, kills: str) -> None:
     with night(tmp_path) as it:
+        defective(it)
         for crash_at in kills.split():
             killed(it, crash_at)
         proven(it, it.drive())
+        hits = sum(row["priority"] == "5" for row in it.servicenow.rows("incident"))
+        assert rows(it, "SELECT sum(n) FROM defects") == rows(it, "SELECT count(*) FROM defect") == [(hits,)]
 
 
 @full
@@ -66,6 +73,7 @@ def test_a_kill_at_this_point_costs_no_record_and_makes_none_twice(
     tmp_path: Path, when: str, point: str, time: int
 ) -> None:
     with night(tmp_path) as it:
+        defective(it)
         killed(it, f"{when}:{point}:{time}")
         proven(it, it.drive())
 
@@ -149,6 +157,12 @@ def test_a_tick_that_was_durable_survives_a_kill_and_another_was_never_said(tmp_
         assert (there.state, there.by) == (("done", "ana") if when == "after" else ("ready", ""))
         told = rows(it, "SELECT count(*) FROM event WHERE what = 'step done'")
         assert told == [(int(when == "after"),)]
+
+
+def defective(it: Night) -> None:
+    """The playbook knows a defect that some records have."""
+    defect = {"defect": "p5", "about": "it counts as low", "when": {"priority": "5"}, "set": {"priority": "4"}}
+    edit(it.folder / "playbooks" / "incidents.yaml", lambda book: book["entities"][0].update(defects=[defect]))
 
 
 def killed(it: Night, crash_at: str, *waves: str) -> None:
