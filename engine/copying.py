@@ -107,8 +107,12 @@ class Copier:
             self._context.telemetry.count("settled", len(chunk.records))
 
     async def finish(self) -> None:
-        """Records that exist and are not finished although their chunk is done: a person has said where they are."""
-        await self.carry_keys(await self._context.ledger.unfinished(self._context.wave, self._flow.entity))
+        """What no chunk brings: records whose place a person has told, and those that another wave has let go of."""
+        ledger, wave, entity = self._context.ledger, self._context.wave, self._flow.entity
+        await self.carry_keys(await ledger.unfinished(wave, entity))
+        if let_go := await ledger.let_go(wave, entity):
+            await self.carry_keys(let_go)
+            await ledger.drop_overlaps(wave, entity, let_go)
 
     async def catch_up_to_now(self) -> None:
         """Take over all that had changed when this was called: the feed shows it only after its settle horizon."""

@@ -286,6 +286,15 @@ class Ledger(Asides):
         )
         return [row[0] for row in rows]
 
+    async def let_go(self, wave: int, entity: int) -> list[str]:
+        """Keys in this wave's scope that another wave moved, and that have left that one's scope since."""
+        rows = await self._db.read(
+            "SELECT o.key FROM overlap o JOIN entry e ON e.entity = o.entity AND e.key = o.key "
+            "WHERE o.wave = ? AND o.entity = ? AND e.bucket = 8 ORDER BY o.key",
+            (wave, entity),
+        )
+        return [row[0] for row in rows]
+
     async def drop_overlaps(self, wave: int, entity: int, keys: Sequence[str]) -> None:
         """These are in the wave's scope no more."""
         packed = orjson.dumps(keys).decode()
@@ -339,14 +348,14 @@ class Ledger(Asides):
         self, wave: int, entity: int, name: str, after: tuple[str, str], limit: int
     ) -> list[OpenReference]:
         """References whose both ends exist at the target by now, in order of (key, to_key), after `after`. Those of a
-        record that somebody edited at the target stay as they are."""
+        record that somebody edited at the target, or that left the scope, stay as they are."""
         rows = await self._db.read(
             "SELECT r.key, r.name, r.to_key, a.target, b.target FROM reference r "
             "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
             "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
             "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND (r.key, r.to_key) > (?3, ?6) "
             "AND (r.wave = ?5 OR b.wave = ?5) "
-            "AND a.bucket <> 7 AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
+            "AND a.bucket NOT IN (7, 8) AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
             (entity, name, after[0], limit, wave, after[1]),
         )
         return [OpenReference(*row) for row in rows]

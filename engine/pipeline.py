@@ -63,12 +63,15 @@ class Pipeline:
         known = await self._context.ledger.known(flow.entity, keys)
         aside = 0
         if known:
-            records = await self._to_do(flow, records, known, again)
+            records = await self._to_do(flow, records, known, again, hanging=bool(parents))
             taken_up = {record.key for record in records}
             aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
         jobs = await self._map(flow, records, known, parents)
         whole = {job.key for job in jobs if job.whole}  # of these not even the status is touched
         there = [job for job in jobs if job.entry.target and not job.outdated]
+        moved = [job for job in there if job.entry.wave != self._context.wave]
+        if moved and not flow.lasting:  # what hangs on a record goes with it to another wave
+            await finish(self._context, flow, moved)
         there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
         there += await self._update(flow, [job for job in jobs if job.entry.target and job.outdated])
         if flow.lasting and there:
@@ -84,22 +87,23 @@ class Pipeline:
         return entry.wave == self._context.wave and entry.bucket in ASIDE
 
     async def _to_do(
-        self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], again: bool
+        self, flow: Flow, records: Sequence[Record], known: Mapping[str, Entry], again: bool, *, hanging: bool
     ) -> list[Record]:
         """Leave out what is done, what another wave moved, and what is set aside unless it changed (or `again`).
 
-        What left another wave's scope and is in this one's now belongs here. What is in doubt waits for a person, and
-        what a person has excluded stays so, whatever becomes of it at the source.
+        What left another wave's scope and is in this one's now belongs here, and so does what hangs on it. What is in
+        doubt waits for a person, and what a person has excluded stays so, whatever becomes of it at the source.
         """
         to_do, elsewhere = [], []
         for record in records:
             entry = known.get(record.key)
             if entry is None:
                 to_do.append(record)
-            elif entry.wave != self._context.wave and entry.bucket is not Bucket.LEFT:
+            elif entry.wave != self._context.wave and entry.bucket is not Bucket.LEFT and not hanging:
                 elsewhere.append(record.key)
             elif entry.bucket not in _A_PERSONS:
                 unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
+                unfinished = unfinished or entry.wave != self._context.wave
                 if unfinished or record.version > entry.version or entry.version == STALE:
                     to_do.append(record)
         if elsewhere:
