@@ -1,0 +1,307 @@
+"""A connector whose calls travel: out to a memory system and back, with all that can happen on both ways.
+
+The system's side of a call is a task of the world. It goes on when the engine that asked is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from connectors.kit.contract import (
+    Answer,
+    Change,
+    Changes,
+    Connection,
+    Failed,
+    Outcome,
+    Page,
+    Ports,
+    Record,
+    Rejected,
+    Traits,
+    Write,
+    Written,
+)
+from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
+from connectors.memory.connector import Memory
+from connectors.memory.options import Options
+from tests.simulation.plan import WRITES
+from tests.simulation.world import Dead, World
+
+if TYPE_CHECKING:
+    from tests.simulation.engine import Life
+
+_TIMEOUT = 30.0  # seconds that a caller waits for an answer
+_LISTS = ("read", "children")
+
+
+class _NoPacer:
+    async def turn(self, scope: str) -> None:
+        return None
+
+    def done(self, answer: Answer) -> None:
+        return None
+
+
+class System:
+    """One system of the night: a memory store, and everybody who looks at what is written there."""
+
+    def __init__(self, world: World, name: str, options: dict[str, Any]) -> None:
+        self.world = world
+        self.name = name
+        self.store = world.stores[name]
+        self.server = Memory(self.store, Options.model_validate(options), Ports(world.clock, _NoPacer()))
+        self.before: dict[tuple[str, str], list[tuple[float, Record | None]]] = {}  # until when it was so
+        self.witness: Callable[[str, str, Sequence[Any], bool], None] = lambda _call, _entity, _writes, _late: None
+        self.chance = Random(f"system {world.plan.seed} {name}")
+
+    def remember(self, entity: str, key: str) -> None:
+        """Call before a person changes this record: lists may go on to show it as it is."""
+        there = self.store.tables[entity].get(key)
+        self.before.setdefault((entity, key), []).append((self.world.loop.time(), there))
+
+    def as_it_was(self, entity: str, key: str, seconds: float) -> Record | None:
+        """The record as it stood so many seconds ago; None when it was not there."""
+        since = self.world.loop.time() - seconds
+        for until, record in self.before.get((entity, key), ()):
+            if until > since:
+                return record
+        return self.store.tables[entity].get(key)
+
+    async def serve(self, call: str, args: Sequence[Any], *, late: bool = False) -> Any:
+        if call in WRITES:
+            self.witness(call, args[0], args[1], late)
+        if call == "create":
+            return await self._create(*args)
+        return await getattr(self.server, call)(*args)
+
+    async def _create(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        """As vendors do: nothing can be hung on a record that is gone."""
+        issues = self.store.tables["issue"].rows
+        orphans = {write.xid for write in writes if write.parent and write.parent not in issues}
+        if entity == "link":
+            orphans |= {w.xid for w in writes if w.fields["from"] not in issues or w.fields["to"] not in issues}
+        hung = [write for write in writes if write.xid not in orphans]
+        done = iter(await self.server.create(entity, hung) if hung else ())
+        return [Rejected(w.xid, "what it hangs on is gone") if w.xid in orphans else next(done) for w in writes]
+
+
+class Edge:
+    """What an engine's life sees of one system. Implements Source, Target, Readback and Undo."""
+
+    def __init__(self, connection: Connection, ports: Ports, system: System, life: Life) -> None:
+        self.name = connection.name
+        self._clock, self._pacer = ports
+        self._system = system
+        self._life = life
+        self._world = system.world
+
+    # ------------------------------------------------------------ what needs no call
+
+    def traits(self, entity: str) -> Traits:
+        return self._system.server.traits(entity)
+
+    def equals(self, field: str, value: str) -> str:
+        return self._system.server.equals(field, value)
+
+    def canonical(self, entity: str, fields: dict[str, Any]) -> dict[str, Any]:
+        return self._system.server.canonical(entity, fields)
+
+    def content(self, entity: str, record: Record) -> Any:
+        return self._system.server.content(entity, record)
+
+    async def learn(self, entity: str) -> None:
+        return None
+
+    async def me(self) -> str:
+        return await self._system.server.me()
+
+    async def close(self) -> None:
+        return None
+
+    async def now(self) -> Any:
+        return await self._wire("now", ())
+
+    # ------------------------------------------------------------ the way there and back
+
+    async def _wire(self, call: str, args: tuple[Any, ...]) -> Any:
+        self._life.living()
+        await self._pacer.turn(call)
+        started, status, wait = self._clock.monotonic(), 0, None
+        try:
+            self._life.called(self.name, call, args)
+            result = await self._travel(call, args)
+            status = 200
+            return result
+        except Throttled as error:
+            status, wait = 429, error.retry_after
+            raise
+        finally:
+            self._pacer.done(Answer(call, self._clock.monotonic() - started, status, retry_after=wait))
+
+    async def _travel(self, call: str, args: tuple[Any, ...]) -> Any:
+        strikes, name = self._world.strikes, self.name
+        told = f"{call} {args[0] if args and isinstance(args[0], str) else ''}".strip()
+        if strikes("locked out", name):
+            raise Misconfigured(f"{name}: {told}: this account is locked", hint="Unlock it")
+        if (away := strikes("away", name)) is not None:
+            if away.late:
+                await self._rest(_TIMEOUT)
+            raise Unavailable(f"{name}: {told}: it does not answer; nothing was applied")
+        if strikes("refused", name, call):
+            raise Unavailable(f"{name}: {told}: refused; nothing was applied")
+        if (told_to := strikes("throttled", name, call)) is not None:
+            raise Throttled(f"{name}: {told}: told to wait", retry_after=told_to.size, scope=call)
+        if strikes("request lost", name, call):
+            await self._rest(_TIMEOUT)
+            raise self._unanswered(call, told)
+        if call in WRITES:
+            return await self._write(call, args, told)
+        answer = await self._there_and_back(call, args)
+        return self._seen(call, args, answer)
+
+    async def _write(self, call: str, args: tuple[Any, ...], told: str) -> list[Outcome]:
+        strikes, name = self._world.strikes, self.name
+        entity, writes = args
+        if strikes("answer lost", name, call):
+            await self._there_and_back(call, args)
+            await self._rest(_TIMEOUT)
+            raise self._unanswered(call, told)
+        if (ghost := strikes("ghost", name, call)) is not None:
+            after = self.traits(entity).late_commit * self._system.chance.random()
+            self._of_the_world(self._haunt(call, args, _TIMEOUT + after if ghost.late else after))
+            await self._rest(_TIMEOUT)
+            raise self._unanswered(call, told)
+        if strikes("prefix", name, call):
+            some = self._system.chance.randrange(len(writes) + 1)
+            if some:
+                await self._there_and_back(call, (entity, writes[:some]))
+            raise self._unanswered(call, told)
+        if (refuse := strikes("some rejected", name, call)) is not None:
+            return await self._in_part(call, entity, writes, told, 0.5 if refuse.late else 0.1, "refused by a rule")
+        if strikes("some unanswered", name, call):
+            return await self._in_part(call, entity, writes, told, 0.4, "")
+        outcomes: list[Outcome] = await self._there_and_back(call, args)
+        return outcomes
+
+    async def _in_part(
+        self, call: str, entity: str, writes: Sequence[Any], told: str, share: float, cause: str
+    ) -> list[Outcome]:
+        """Some are refused (`cause`), or have no answer and may be applied all the same."""
+        chance = self._system.chance
+        struck = [chance.random() < share for _ in writes]
+        applied = [not hit or (not cause and chance.random() < 0.5) for hit in struck]
+        sent = [write for write, go in zip(writes, applied, strict=True) if go]
+        done = iter(await self._there_and_back(call, (entity, sent)) if sent else ())
+        outcomes: list[Outcome] = []
+        for write, hit, go in zip(writes, struck, applied, strict=True):
+            outcome = next(done) if go else None
+            xid = write if isinstance(write, str) else write.xid
+            if not hit:
+                assert outcome is not None
+                outcomes.append(outcome)
+            elif cause:
+                outcomes.append(Rejected(xid, cause))
+            else:
+                outcomes.append(Failed(xid, InDoubt(f"{told}: one record has no answer")))
+        return outcomes
+
+    async def _there_and_back(self, call: str, args: tuple[Any, ...]) -> Any:
+        """The system's part is a task of the world; the engine may die meanwhile."""
+        latency = self._world.plan.latency * (100 if self._world.strikes("slow", self.name, call) else 1)
+
+        async def there() -> Any:
+            await self._world.delay(latency)
+            answer = await self._system.serve(call, args)
+            await self._world.delay(latency)
+            return answer
+
+        answering = self._of_the_world(there())
+        answer = await asyncio.shield(answering)
+        self._life.living()
+        return answer
+
+    async def _haunt(self, call: str, args: tuple[Any, ...], after: float) -> None:
+        await asyncio.sleep(after)
+        self._world.say(self.name, f"a ghost of {call} {args[0]} is applied")
+        if call == "create" and self.traits(args[0]).creates.value == "native":
+            owner = self._system.store.tables[args[0]].owner  # an upsert: what is there by then is left alone
+            args = (args[0], [write for write in args[1] if write.xid not in owner])
+        await self._system.serve(call, args, late=True)
+
+    def _of_the_world(self, work: Any) -> asyncio.Task[Any]:
+        return Context().run(self._world.loop.create_task, work)
+
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._life.living()
+
+    def _unanswered(self, call: str, told: str) -> ConnectorError:
+        if call in WRITES:
+            return InDoubt(f"{self.name}: {told}: the call went out and no answer came")
+        return Unavailable(f"{self.name}: {told}: no answer")
+
+    # ------------------------------------------------------------ what a reader may be shown
+
+    def _seen(self, call: str, args: tuple[Any, ...], answer: Any) -> Any:
+        strikes, name, chance = self._world.strikes, self.name, self._system.chance
+        if call == "read" and isinstance(answer, Page):
+            answer = self._page(answer, args)
+        if call in _LISTS and strikes("stale list", name, call):
+            answer = self._stale(call, args, answer)
+        if call == "changes" and strikes("repeated feed", name):
+            again = [chance.choice(answer.changes) for _ in range(chance.randrange(4))] if answer.changes else []
+            changes: list[Change] = [*answer.changes, *again]
+            chance.shuffle(changes)
+            answer = Changes(changes, answer.position, answer.caught_up)
+        if call == "count" and strikes("miscount", name):
+            answer = max(0, answer + chance.choice((-1, 1)))
+        return answer
+
+    def _page(self, page: Page, args: tuple[Any, ...]) -> Page:
+        """A short page: what it leaves out is in the rest."""
+        if len(page.records) < 2 or not self._world.strikes("short page", self.name):
+            return page
+        kept = page.records[: self._system.chance.randrange(1, len(page.records))]
+        import orjson
+
+        after, upto = orjson.loads(page.span)
+        at_end = orjson.loads(page.rest)[1] if page.rest is not None else upto
+        last = kept[-1].key
+        rest = orjson.dumps((last, orjson.loads(args[1])[1] or at_end if page.rest is None else at_end)).decode()
+        return Page(kept, orjson.dumps((after, last)).decode(), rest)
+
+    def _stale(self, call: str, args: tuple[Any, ...], answer: Any) -> Any:
+        """Each record as it was a moment ago, if it was there."""
+        seconds = self._system.server.options.settle * self._system.chance.random()
+        scope = args[0]
+        records = answer.records if call == "read" else answer
+        shown = []
+        for record in records:
+            was = self._system.as_it_was(scope.entity, record.key, seconds)
+            if was is not None:
+                fields = {name: value for name, value in was.fields.items() if not scope.fields or name in scope.fields}
+                shown.append(was._replace(fields=fields))
+        return answer._replace(records=shown) if call == "read" else shown
+
+
+def _method(call: str) -> Callable[..., Awaitable[Any]]:
+    async def method(self: Edge, *args: Any) -> Any:
+        return await self._wire(call, args)
+
+    method.__name__ = call
+    return method
+
+
+for _call in (
+    *("check", "schema", "count", "spans", "read", "fetch", "children", "changes", "position", "emails"),
+    *("mark", "create", "update", "find", "move", "accounts", "delete"),
+    *("stand", "hanging", "census", "tally", "others", "image", "restore"),
+):
+    setattr(Edge, _call, _method(_call))
+
+__all__ = ["Dead", "Edge", "System", "Write", "Written"]

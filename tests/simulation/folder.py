@@ -1,0 +1,49 @@
+"""The migration of a night, as a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runbooks.loader import load
+from runbooks.migration import Migration
+from tests.simulation.plan import Plan
+
+_MIGRATION = """
+migration: simulation
+systems:
+  left: { connector: memory, url: "memory:left"LEFT }
+  right: { connector: memory, url: "memory:right"RIGHT }
+playbooks: [book.yaml]
+"""
+
+_PLAYBOOK = """
+playbook: incidents
+entities:
+  - entity: incident
+    source: { system: left, entity: incident }
+    target: { system: right, entity: issue }
+    fields:
+      title: short_description
+      rev: rev
+      priority: { from: priority, map: { "1": high, "2": high, "3": low, "4": low, "5": low } }
+    status: { from: state, map: { "1": open, "2": doing, "6": done } }
+    children:
+      - { entity: comment, target: comment, fields: { body: text, rev: rev } }
+ATTACHMENTS
+    references:
+      - { from: parent, to: incident, REFERENCE }
+waves:
+  - { wave: pilot, filters: { incident: "region = EMEA" }, SIZE }
+  - { wave: rest, after: [pilot], filters: { incident: "" }, SIZE }
+"""
+
+
+def write(folder: Path, plan: Plan) -> Migration:
+    limits = f", limits: {{ requests_per_second: {plan.limits['requests_per_second']} }}" if plan.limits else ""
+    (folder / "migration.yaml").write_text(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits))
+    attachments = "      - { entity: attachment, target: attachment, fields: { name: name } }"
+    book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
+    book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
+    book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
+    (folder / "book.yaml").write_text(book)
+    return load(folder)

@@ -1,0 +1,221 @@
+"""What must hold, whatever happened: during the night where a look is cheap, and all of it at dawn."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.memory.store import Store
+from engine.flow import Flow
+from engine.model import Bucket, Entry
+from tests.simulation.edge import System
+from tests.simulation.engine import Life
+from tests.simulation.world import World
+
+_PRIORITY = {"1": "high", "2": "high", "3": "low", "4": "low", "5": "low"}
+_STATUS = {"1": "open", "2": "doing", "6": "done"}
+_EXPECTED = ("P5", "priority", "value", "mapped")
+
+
+class Watchman:
+    """Stands at the target and sees every write as it is applied."""
+
+    def __init__(self, world: World, right: System) -> None:
+        self._world = world
+        self._store = right.store
+        self.seen: Counter[str] = Counter()
+        right.witness = self.applied
+
+    def applied(self, call: str, entity: str, writes: Sequence[Any], late: bool) -> None:
+        table = self._store.tables[entity]
+        self.seen[call] += 1
+        if call == "create":
+            for write in writes:
+                if write.xid in table.owner and self._world.plan.target["creates"] != "native":
+                    self._world.violated(f"I2: a second {entity} with the external id {write.xid} is made")
+        elif call == "update" and not late:
+            for write in writes:
+                self._no_time_travel(entity, write)
+        elif call in ("delete", "restore"):
+            for write in writes:
+                key = write if isinstance(write, str) else write.target
+                if key in self._world.strangers and entity == "issue":
+                    self._world.violated(f"the target's own record {key} is touched by {call}")
+
+    def _no_time_travel(self, entity: str, write: Any) -> None:
+        there = self._store.tables[entity].rows.get(write.target)
+        if there is None or "rev" not in write.fields or "rev" not in there.fields:
+            return
+        if write.fields["rev"] < there.fields["rev"]:
+            old, new = there.fields["rev"], write.fields["rev"]
+            self._world.violated(f"I3: {entity} {write.target} goes back from revision {old} to {new}")
+
+
+class Judge:
+    """Holds the two systems against each other, and the ledger against both."""
+
+    def __init__(self, world: World, left: System, right: System, life: Life) -> None:
+        self._world = world
+        self._left = left.store
+        self._right = right.store
+        self._life = life
+
+    async def judge(self) -> None:
+        ledger = self._life.ledger
+        flows = self._life.conductor.assembly.flows
+        incident = flows["incident"]
+        entries = await self._entries(incident)
+        comments = {child.name: (child, await self._entries(child)) for child in incident.children}
+        aside = await self._life.do(ledger.aside(limit=100_000))
+        causes = {(row.entity, row.key): row.cause for row in aside}
+        self._no_duplicates()
+        self._all_there(incident, entries, causes)
+        for child, known in comments.values():
+            self._children(child, known, entries, causes)
+        self._references(incident, entries)
+        self._strangers()
+        await self._sums()
+
+    async def _entries(self, flow: Flow) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for row in (await self._life.do(self._life.ledger.waves())).values():
+            for entry in await self._life.do(self._life.ledger.entries(row.id, flow.entity, "", 100_000)):
+                found[entry.key] = entry._replace(wave=row.id)
+        return found
+
+    def _no_duplicates(self) -> None:
+        for entity in ("issue", "comment", "attachment", "link"):
+            twice = {xid: n for xid, n in self._right.copies(entity).items() if n > 1}
+            if twice:
+                self._world.violated(f"I2: {len(twice)} {entity} stand twice at the target")
+
+    def _all_there(self, flow: Flow, entries: dict[str, Entry], causes: dict[tuple[str, str], str]) -> None:
+        table = self._right.tables["issue"]
+        for record in self._left.records("incident"):
+            key, entry = record.key, entries.get(record.key)
+            if entry is None:
+                self._world.violated(f"I1: incident {key} is in no bucket")
+                continue
+            if entry.bucket is Bucket.EXCLUDED:
+                continue
+            if entry.bucket is Bucket.EDITED and ("issue", entry.target) in self._world.touched:
+                continue  # a rollback left it to who had edited it
+            if record.fields["priority"] not in _PRIORITY:
+                if entry.bucket is not Bucket.QUARANTINED:
+                    self._world.violated(f"I1: incident {key} has a priority nobody maps, and is {entry.bucket.word}")
+                continue
+            if entry.bucket is Bucket.QUARANTINED and self._gone_there(entry, causes.get(("incident", key), "")):
+                continue
+            if entry.bucket is not Bucket.SYNCED:
+                cause = causes.get(("incident", key), "")
+                self._world.violated(f"I1: incident {key} is {entry.bucket.word} at the end ({cause})")
+                continue
+            there = self._right.get("issue", entry.target)
+            if there is None:
+                if not self._gone(entry, "issue"):
+                    self._world.violated(f"I1: incident {key} is synced, and {entry.target} is not at the target")
+                continue
+            if table.xids.get(entry.target) != flow.xid(key):
+                self._world.violated(f"I1: {entry.target} does not carry the id of incident {key}")
+            wanted = {
+                "title": record.fields["short_description"],
+                "rev": record.fields["rev"],
+                "priority": _PRIORITY[record.fields["priority"]],
+                "status": _STATUS[record.fields["state"]],
+            }
+            self._same(f"incident {key}", wanted, there.fields, self._world.touched.get(("issue", entry.target), set()))
+
+    def _gone_there(self, entry: Entry, cause: str) -> bool:
+        """A person removed it at the target, or what it refers to or hangs on: set aside, and it says so."""
+        return self._gone(entry, "issue") or (bool(self._world.deleted) and "gone" in cause)
+
+    def _gone(self, entry: Entry, entity: str) -> bool:
+        return (entity, entry.target) in self._world.deleted
+
+    def _same(self, what: str, wanted: dict[str, Any], there: dict[str, Any], edited: set[str]) -> None:
+        differing = [name for name, value in wanted.items() if there.get(name) != value and name not in edited]
+        if differing:
+            self._world.violated(f"I1: {what} is synced and differs in {', '.join(differing)}")
+
+    def _children(
+        self, flow: Flow, known: dict[str, Entry], parents: dict[str, Entry], causes: dict[tuple[str, str], str]
+    ) -> None:
+        for record in self._left.records(flow.source_entity):
+            parent = parents.get(record.parent)
+            if parent is None or parent.bucket is not Bucket.SYNCED or self._gone(parent, "issue"):
+                continue
+            if self._left.get("incident", record.parent) is None:
+                continue
+            entry = known.get(record.key)
+            what = f"{flow.name} {record.key}"
+            if entry is None or entry.bucket is not Bucket.SYNCED:
+                cause = causes.get((flow.name, record.key), "")
+                if entry is not None and (entry.bucket is Bucket.EXCLUDED or self._gone_there(entry, cause)):
+                    continue
+                word = entry.bucket.word if entry else "in no bucket"
+                self._world.violated(f"I1: {what} is {word} at the end ({cause})")
+                continue
+            there = self._right.get(flow.target_entity, entry.target)
+            if there is None:
+                self._world.violated(f"I1: {what} is synced, and {entry.target} is not at the target")
+            elif there.parent != parent.target:
+                self._world.violated(f"I1: {what} hangs on {there.parent} instead of {parent.target}")
+            elif flow.target_entity == "comment":
+                self._same(what, {"body": record.fields["text"]}, there.fields, set())
+            elif self._right.contents.get(entry.target) != self._left.contents.get(record.key):
+                self._world.violated(f"I1: {what} has other bytes at the target")
+
+    def _references(self, flow: Flow, entries: dict[str, Entry]) -> None:
+        links = {(record.fields["from"], record.fields["to"]) for record in self._right.records("link")}
+        for record in self._left.records("incident"):
+            entry, other = entries.get(record.key), entries.get(record.fields["parent"])
+            both = [one for one in (entry, other) if one is not None and one.bucket is Bucket.SYNCED]
+            if len(both) < 2 or any(self._gone(one, "issue") for one in both):
+                continue
+            assert entry is not None
+            assert other is not None
+            if self._world.plan.field_reference:
+                there = self._right.get("issue", entry.target)
+                tied = there is not None and there.fields.get("above") == other.target
+            else:
+                tied = (entry.target, other.target) in links
+            if not tied:
+                self._world.violated(f"I1: the reference of incident {record.key} to {other.key} is missing")
+
+    def _strangers(self) -> None:
+        for key, fields in self._world.strangers.items():
+            there = self._right.get("issue", key)
+            if there is None or there.fields != fields:
+                self._world.violated(f"the target's own record {key} was touched")
+
+    async def _sums(self) -> None:
+        """I4: the tally, kept by triggers, is what a count of the lines gives; and nothing is open."""
+        ledger = self._life.ledger
+        tally = await self._life.do(ledger.tally())
+        told = {(wave, entity, int(b)): n for (wave, entity), ns in tally.items() for b, n in ns.items() if n}
+        with sqlite3.connect(self._life.path) as raw:
+            counted = {
+                (wave, entity, bucket): n
+                for wave, entity, bucket, n in raw.execute(
+                    "SELECT wave, entity, bucket, count(*) FROM entry GROUP BY 1, 2, 3"
+                )
+            }
+            overlaps = dict(raw.execute("SELECT wave || ' ' || entity, count(*) FROM overlap GROUP BY 1").fetchall())
+            broken = raw.execute("PRAGMA integrity_check").fetchone()[0]
+            intents = raw.execute("SELECT count(*) FROM intent").fetchone()[0]
+        raw.close()
+        lines = {key: n for key, n in told.items() if key[2] != Bucket.OVERLAP}
+        if lines != counted:
+            self._world.violated(f"I4: the ledger's sums {sorted(lines.items())} are not {sorted(counted.items())}")
+        told_overlaps = {f"{w} {e}": n for (w, e, b), n in told.items() if b == Bucket.OVERLAP}
+        if told_overlaps != overlaps:
+            self._world.violated(f"I4: the overlaps {sorted(told_overlaps.items())} are not {sorted(overlaps.items())}")
+        if broken != "ok":
+            self._world.violated(f"the ledger's file is damaged: {broken}")
+        if intents:
+            self._world.violated(f"I4: {intents} intents are left open")
+
+
+__all__ = ["Judge", "Store", "Watchman"]

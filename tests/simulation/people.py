@@ -1,0 +1,179 @@
+"""Who works on both sides while the night goes on, and what they leave there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from tests.simulation.edge import System
+from tests.simulation.world import World
+
+REGIONS = ("EMEA", "AMER", "AMER")
+STATES = ("1", "2", "6")
+
+
+class People:
+    """Fills the systems, then edits them until dawn."""
+
+    def __init__(self, world: World, left: System, right: System) -> None:
+        self._world = world
+        self._left = left
+        self._right = right
+        self._chance = Random(f"people {world.plan.seed}")
+        self._made = 0
+        self._rev = 0
+        self._bad = 0
+
+    def fill(self) -> None:
+        plan = self._world.plan
+        for _ in range(plan.records):
+            self._create()
+        for i in range(3):
+            fields = {"title": f"was there before {i}"}
+            self._right.store.put("issue", f"theirs{i}", dict(fields))
+            self._world.strangers[f"theirs{i}"] = dict(fields)
+
+    async def work(self) -> None:
+        plan = self._world.plan
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._often(plan.pace_source, self._at_source))
+            group.create_task(self._often(plan.pace_target, self._at_target))
+
+    async def _often(self, pace: float, deed: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            wait = self._chance.expovariate(1 / pace)
+            await asyncio.sleep(min(wait, self._world.plan.length - self._world.loop.time() + 0.001))
+            if self._world.loop.time() >= self._world.plan.length:
+                return
+            await deed()
+
+    # ------------------------------------------------------------ at the source
+
+    def _keys(self, entity: str) -> list[str]:
+        return list(self._left.store.tables[entity].keys)
+
+    def _create(self) -> None:
+        chance, store = self._chance, self._left.store
+        key = f"I{self._made:04}"
+        self._made += 1
+        bad = chance.random() < 0.05
+        others = self._keys("incident")
+        fields = {
+            "short_description": f"printer {key} on fire",
+            "rev": self._next(),
+            "priority": "P5" if bad else str(chance.randint(1, 5)),
+            "state": chance.choice(STATES),
+            "region": chance.choice(REGIONS),
+            "parent": chance.choice(others) if others and chance.random() < 0.4 else "",
+        }
+        self._left.remember("incident", key)
+        store.put("incident", key, fields)
+        for _ in range(chance.randint(0, self._world.plan.comments)):
+            self._comment(key)
+        if self._world.plan.attachments and chance.random() < 0.4:
+            self._attach(key)
+
+    def _next(self) -> int:
+        self._rev += 1
+        return self._rev
+
+    def _comment(self, parent: str) -> None:
+        key = f"C{self._made:04}{self._next():05}"
+        self._left.remember("comment", key)
+        self._left.store.put("comment", key, {"text": f"called about {parent}", "rev": self._rev}, parent=parent)
+
+    def _attach(self, parent: str) -> None:
+        key = f"A{self._made:04}{self._next():05}"
+        size = self._chance.choice((0, 10, 100_000))
+        self._left.remember("attachment", key)
+        fields = {"name": f"{key}.bin"}
+        self._left.store.put("attachment", key, fields, parent=parent, content=self._chance.randbytes(size))
+
+    async def _at_source(self) -> None:
+        chance, store = self._chance, self._left.store
+        keys = self._keys("incident")
+        dice = chance.random()
+        if dice < 0.15 or not keys:
+            self._create()
+            self._world.say("person", f"creates incident {self._keys('incident')[-1]}")
+            return
+        key = chance.choice(keys)
+        if dice < 0.22:
+            self._left.remember("incident", key)
+            store.remove("incident", key)
+            self._world.say("person", f"deletes incident {key}")
+            return
+        if dice < 0.35:
+            self._comment(key)
+            self._world.say("person", f"comments on incident {key}")
+            return
+        if dice < 0.42 and (comments := self._keys("comment")):
+            comment = chance.choice(comments)
+            self._left.remember("comment", comment)
+            store.edit("comment", comment, {"text": f"edited {self._next()}", "rev": self._rev})
+            self._world.say("person", f"edits comment {comment}")
+            return
+        change: dict[str, object] = {"rev": self._next()}
+        what = chance.choice(("title", "title", "priority", "state", "region", "parent"))
+        if what == "title":
+            change["short_description"] = f"title {self._rev}"
+        elif what == "priority":
+            change["priority"] = chance.choice(("1", "2", "3", "4", "5", "P5"))
+        elif what == "state":
+            change["state"] = chance.choice(STATES)
+        elif what == "region":
+            change["region"] = chance.choice(REGIONS)
+        else:
+            change["parent"] = chance.choice([*keys, ""])
+        times = 5 if dice > 0.97 else 1  # now and then somebody saves again and again
+        for _ in range(times):
+            self._left.remember("incident", key)
+            store.edit("incident", key, {**change, "rev": self._next()})
+            self._world.say("person", f"edits {what} of incident {key}")
+            await asyncio.sleep(0.05 if times > 1 else 0)
+            if store.get("incident", key) is None:
+                return
+
+    # ------------------------------------------------------------ at the target
+
+    async def _at_target(self) -> None:
+        chance, store, world = self._chance, self._right.store, self._world
+        table = store.tables["issue"]
+        ours = [key for key in table.keys if key in table.xids]
+        dice = chance.random()
+        if dice < 0.2 or not ours:
+            self._made += 1
+            key, fields = f"new{self._made:04}", {"title": "by rosa"}
+            store.put("issue", key, dict(fields), by="rosa")
+            world.strangers[key] = dict(fields)
+            world.say("rosa", f"creates issue {key}")
+            return
+        key = chance.choice(ours)
+        if dice < 0.5:
+            store.edit("issue", key, {"title": f"by rosa {self._next()}"}, by="rosa")
+            world.touched.setdefault(("issue", key), set()).add("title")
+            world.say("rosa", f"edits issue {key}")
+        elif dice < 0.6:
+            store.edit("issue", key, {"status": "done"}, by="rosa")
+            world.touched.setdefault(("issue", key), set()).add("status")
+            world.say("rosa", f"closes issue {key}")
+        elif dice < 0.8 or not world.plan.rough:
+            self._made += 1
+            store.put("comment", f"rosa{self._made:04}", {"body": "seen"}, parent=key, by="rosa")
+            world.touched.setdefault(("issue", key), set())
+            world.say("rosa", f"comments on issue {key}")
+        else:
+            self._remove_with_all_that_hangs_on_it(key)
+            world.deleted.add(("issue", key))
+            world.say("rosa", f"deletes issue {key}")
+
+    def _remove_with_all_that_hangs_on_it(self, key: str) -> None:
+        store = self._right.store
+        for entity in ("comment", "attachment"):
+            for hanging in list(store.tables[entity].hanging.get(key, ())):
+                store.remove(entity, hanging, by="rosa")
+        for link in store.records("link"):
+            if key in (link.fields["from"], link.fields["to"]):
+                store.remove("link", link.key, by="rosa")
+        store.remove("issue", key, by="rosa")

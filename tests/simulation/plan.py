@@ -1,0 +1,218 @@
+"""What one night will be, drawn from its seed before it begins: the systems, the faults, the people, the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+READS = (
+    "count",
+    "read",
+    "fetch",
+    "children",
+    "changes",
+    "find",
+    "stand",
+    "hanging",
+    "census",
+    "tally",
+    "others",
+    "image",
+)
+WRITES = ("create", "update", "move", "delete", "restore")
+
+FAULTS: dict[str, str] = {
+    "refused": "the call is not applied, and says so",
+    "request lost": "the call never arrives; its sender waits in vain",
+    "answer lost": "the call is applied; its answer never arrives",
+    "ghost": "the answer is lost, and the call is applied later, as late as the target declares",
+    "prefix": "the call dies half way: the first of its records are applied, and nobody is told",
+    "some unanswered": "single records of a call have no answer, applied or not",
+    "some rejected": "single records are refused by a rule that stands for a while",
+    "throttled": "429 with a time to wait: none, short, an hour",
+    "slow": "answers take a hundred times as long",
+    "away": "the whole system is away: refused, or silent",
+    "locked out": "the account is locked: every call says that it will never work",
+    "short page": "a page has fewer records than it could have, or none",
+    "stale list": "lists show records as they were, within the settle horizon",
+    "repeated feed": "the feed shows changes twice, and out of their order",
+    "miscount": "the source counts one more or one less than there are",
+    "slow disk": "making the ledger durable takes seconds",
+    "full disk": "the ledger's disk is full",
+    "disk error": "the ledger's disk cannot write for a moment",
+    "clock jump": "the engine's clock jumps by up to an hour, forwards or backwards",
+    "kill": "the engine dies at once, wherever it is",
+    "kill at write": "the engine dies at a durable write, before or after it",
+    "power cut": "the machine dies: what was not synced is lost, the file's end is torn",
+}
+
+ACTS = (
+    ("run", 10),
+    ("run one", 6),
+    ("pause", 3),
+    ("pause one", 2),
+    ("resume", 5),
+    ("stop", 3),
+    ("retry", 3),
+    ("exclude", 1),
+    ("rerun", 2),
+    ("preview", 1),
+    ("roll back", 3),
+    ("sign", 2),
+    ("reconcile", 2),
+    ("reconcile fully", 2),
+    ("repair", 2),
+    ("verify", 1),
+    ("look", 3),
+    ("wrong", 1),
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault. Times in seconds of the night; `rate` of the calls it could strike."""
+
+    number: int
+    name: str
+    system: str = ""
+    call: str = ""
+    start: float = 0.0
+    end: float = 0.0
+    rate: float = 1.0
+    size: float = 0.0  # what it means depends on the fault: a delay, a jump, the n-th write
+    late: bool = False  # after rather than before
+
+    def __str__(self) -> str:
+        where = " ".join(word for word in (self.system, self.call) if word)
+        share = f" {self.rate:.0%}" if self.rate < 1 else ""
+        return f"#{self.number} {self.name} {where}{share} {self.start:.1f}-{self.end:.1f} s size {self.size:.2f}"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One deed of the operator."""
+
+    after: float  # seconds since the one before
+    what: str
+    wave: str
+    dice: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    length: float
+    records: int
+    comments: int
+    source: dict[str, Any]
+    target: dict[str, Any]
+    limits: dict[str, Any]
+    chunk: int
+    workers: int
+    field_reference: bool
+    attachments: bool
+    prove: str
+    latency: float
+    pace_source: float  # seconds between edits of people there
+    pace_target: float
+    rough: bool  # people also delete at the target
+    ends_undone: bool  # the last act undoes every wave
+    faults: tuple[Fault, ...] = ()
+    acts: tuple[Act, ...] = ()
+
+    def without(self, numbers: Sequence[int]) -> Plan:
+        return replace(self, faults=tuple(fault for fault in self.faults if fault.number not in set(numbers)))
+
+    def without_act(self, at: int) -> Plan:
+        """Time goes on as before: the next deed waits so much longer."""
+        acts = list(self.acts)
+        gone = acts.pop(at)
+        if at < len(acts):
+            acts[at] = replace(acts[at], after=acts[at].after + gone.after)
+        return replace(self, acts=tuple(acts))
+
+
+def draw(seed: int) -> Plan:
+    """The night of this seed."""
+    chance = Random(f"plan {seed}")
+    length = chance.choice((30.0, 90.0, 300.0))
+    creates = chance.choice(("native", "strong", "strong", "lagging", "lagging"))
+    settle = chance.choice((0.0, 0.0, 2.0, 10.0))
+    target = {
+        "creates": creates,
+        "search_settle": chance.choice((1.0, 5.0)) if creates == "lagging" else 0.0,
+        "late_commit": chance.choice((0.5, 3.0)),
+        "bulk": chance.choice((1, 3, 5)),
+    }
+    source = {
+        "feed": chance.choice(("log", "log", "cursor", "cursor", "none")),
+        "settle": settle,
+        "page": chance.choice((3, 7, 500)),
+    }
+    quiet = chance.random() < 0.1  # some nights nobody works
+    plan = Plan(
+        seed=seed,
+        length=length,
+        records=chance.randint(6, 30),
+        comments=chance.choice((0, 1, 2)),
+        source=source,
+        target=target,
+        limits={"requests_per_second": 5} if chance.random() < 0.1 else {},
+        chunk=chance.choice((2, 4, 8)),
+        workers=chance.choice((1, 2, 4)),
+        field_reference=chance.random() < 0.4,
+        attachments=chance.random() < 0.3,
+        prove=chance.choice(("all", "all", "all", "sample", "none")),
+        latency=chance.choice((0.01, 0.1, 0.5)),
+        pace_source=1e9 if quiet else chance.choice((0.5, 2.0, 8.0)),
+        pace_target=1e9 if quiet or chance.random() < 0.3 else chance.choice((4.0, 15.0)),
+        rough=chance.random() < 0.25,
+        ends_undone=chance.random() < 0.25,
+    )
+    faults = _faults(chance, plan)
+    acts = _acts(chance, plan)
+    return replace(plan, faults=faults, acts=acts)
+
+
+def _faults(chance: Random, plan: Plan) -> tuple[Fault, ...]:
+    made: list[Fault] = []
+    for number in range(chance.choice((0, 1, 2, 4, 8, 16, 24))):
+        name = chance.choice(tuple(FAULTS))
+        start = chance.random() * plan.length * 0.6
+        long = chance.choice((5.0, 20.0, plan.length, plan.length))
+        system, call, rate, size = chance.choice(("left", "right")), "", chance.choice((0.05, 0.2, 0.6)), 0.0
+        if name in ("answer lost", "ghost", "prefix", "some unanswered", "some rejected"):
+            system, call = "right", chance.choice(WRITES[:3] if chance.random() < 0.7 else WRITES)
+        elif name in ("refused", "request lost", "throttled"):
+            call = chance.choice((*READS, *WRITES, "", ""))
+        elif name in ("short page", "stale list", "repeated feed", "miscount"):
+            system = "left"
+        elif name in ("slow disk", "full disk", "disk error", "clock jump", "kill", "kill at write", "power cut"):
+            system = ""
+        if name in ("away", "locked out"):
+            rate, long = 1.0, chance.choice((2.0, 20.0, 120.0))
+        if name == "throttled":
+            size = chance.choice((0.0, 1.0, 5.0, 60.0))
+        if name == "clock jump":
+            size = chance.choice((-3600.0, -30.0, 30.0, 3600.0))
+        if name == "kill at write":
+            size = float(chance.randint(1, 60))
+        if name in ("full disk", "disk error"):
+            long, rate = chance.choice((0.5, 3.0)), 0.5
+        late = chance.random() < 0.5
+        made.append(Fault(number, name, system, call, start, start + long, rate, size, late))
+    return tuple(made)
+
+
+def _acts(chance: Random, plan: Plan) -> tuple[Act, ...]:
+    words = [word for word, weight in ACTS for _ in range(weight)]
+    acts = [Act(chance.random() * 2, "run", "", chance.random())]
+    passed = 0.0
+    mean = plan.length / chance.choice((2, 5, 12))
+    while passed < plan.length:
+        after = chance.expovariate(1 / mean)
+        passed += after
+        acts.append(Act(after, chance.choice(words), chance.choice(("pilot", "rest")), chance.random()))
+    return tuple(acts)

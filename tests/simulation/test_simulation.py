@@ -1,0 +1,60 @@
+"""Whole nights of the engine on a simulated clock: no promise is broken, and a seed is the same night every time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.loop import Loop, Stuck
+from tests.simulation.night import play
+from tests.simulation.plan import draw
+from tests.simulation.seeds import REGRESSIONS
+
+ROOT = Path(__file__).parent.parent.parent
+FIRST = 100
+SEEDS = 2_000 if os.environ.get("CUTOVER_FULL") else 24
+PART = 6
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, PART))
+def test_a_night_breaks_no_promise(first: int) -> None:
+    broken = {seed: verdict.violations for seed in range(first, first + PART) if not (verdict := play(draw(seed))).held}
+    assert broken == {}, "tell one: python -m tests.simulation --minimise --seed N"
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_a_seed_once_broke_stays_mended(seed: int) -> None:
+    assert play(draw(seed)).violations == [], REGRESSIONS[seed]
+
+
+def test_a_seed_is_the_same_night_twice_and_in_another_process() -> None:
+    here = [play(draw(3)), play(draw(3))]
+    assert here[0].digest == here[1].digest
+    assert here[0].story == here[1].story
+    script = (
+        "from tests.simulation.night import play; from tests.simulation.plan import draw; print(play(draw(3)).digest)"
+    )
+    for hashing in ("1", "2"):  # no order of a set may show
+        environment = {**os.environ, "PYTHONHASHSEED": hashing}
+        told = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        assert told.stdout.split()[-1] == here[0].digest
+
+
+def test_another_seed_is_another_night() -> None:
+    assert play(draw(3)).digest != play(draw(4)).digest
+
+
+def test_a_night_in_which_nothing_can_happen_any_more_is_told_and_not_waited_for() -> None:
+    loop = Loop(100)
+    try:
+        with pytest.raises(Stuck):
+            loop.run_until_complete(loop.create_future())
+    finally:
+        loop.close()

@@ -1,0 +1,126 @@
+"""What stands outside the engine during one night: time, the journal, the two systems, and the faults in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from random import Random
+
+from connectors import memory
+from engine.clock import Clock
+from tests.simulation.loop import Loop
+from tests.simulation.plan import Fault, Plan
+
+_DUSK = datetime(2026, 3, 28, 22, 0, tzinfo=UTC)
+
+
+class Violation(AssertionError):
+    """Something that must never happen, happened."""
+
+
+class Dead(BaseException):
+    """What any port answers to an engine that is dead."""
+
+
+class Journal:
+    """The night as it went, and a hash over all of it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._hash = blake2b(digest_size=16)
+        self.lines: list[str] = []
+        self.silent = False
+
+    def say(self, who: str, what: str) -> None:
+        if self.silent:
+            return
+        line = f"{self._loop.time():10.3f}  {who:<8} {what}"
+        self._hash.update(line.encode())
+        self.lines.append(line)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class SimClock(Clock):
+    """The loop's time as a clock. What jumps is what it says, not what passes."""
+
+    def __init__(self, loop: Loop, chance: Random, world: World | None = None) -> None:
+        super().__init__(0)
+        self._loop = loop
+        self._random = chance
+        self._world = world
+
+    def now(self) -> datetime:
+        jumped = self._world.jumped() if self._world else 0.0
+        return _DUSK + timedelta(seconds=self._loop.time() + jumped)
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+    def secret(self, size: int) -> bytes:
+        return self._random.randbytes(size)
+
+
+class World:
+    def __init__(self, loop: Loop, plan: Plan) -> None:
+        self.loop = loop
+        self.plan = plan
+        self.journal = Journal(loop)
+        self.chances = {fault.number: Random(f"fault {plan.seed} {fault.number}") for fault in plan.faults}
+        self.delays = Random(f"delays {plan.seed}")
+        self.clock = SimClock(loop, Random(f"clock {plan.seed}"))  # of the systems
+        self.engine_clock = SimClock(loop, Random(f"engine {plan.seed}"), self)
+        self.stores = {side: memory.store(f"simulation {plan.seed} {side}") for side in ("left", "right")}
+        for store in self.stores.values():
+            store.clock = self.clock
+        self.dawn = False
+        self.struck: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self.touched: dict[tuple[str, str], set[str]] = {}  # (entity, key at the target) -> fields that people wrote
+        self.deleted: set[tuple[str, str]] = set()  # removed by people at the target
+        self.strangers: dict[str, dict[str, object]] = {}  # records of others at the target, as they must stay
+
+    def close(self) -> None:
+        for store in self.stores.values():
+            memory.forget(store.name)
+
+    def say(self, who: str, what: str) -> None:
+        self.journal.say(who, what)
+
+    def violated(self, what: str) -> None:
+        self.say("VIOLATED", what)
+        self.violations.append(what)
+
+    # ------------------------------------------------------------ faults
+
+    def strikes(self, name: str, system: str = "", call: str = "") -> Fault | None:
+        """The fault of this name that strikes now, here."""
+        if self.dawn:
+            return None
+        now = self.loop.time()
+        for fault in self.plan.faults:
+            if fault.name != name or not fault.start <= now < fault.end:
+                continue
+            if (fault.system and fault.system != system) or (fault.call and fault.call != call):
+                continue
+            if fault.rate < 1 and self.chances[fault.number].random() >= fault.rate:
+                continue
+            self.struck[name] += 1
+            self.say("fault", f"{name} ({system or 'engine'} {call})")
+            return fault
+        return None
+
+    def jumped(self) -> float:
+        """How far the engine's clock is off by now."""
+        now = self.loop.time()
+        return sum(fault.size for fault in self.plan.faults if fault.name == "clock jump" and now >= fault.start)
+
+    async def delay(self, mean: float) -> None:
+        await asyncio.sleep(mean * (0.2 + self.delays.expovariate(1.0)))
