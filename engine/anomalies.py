@@ -210,15 +210,18 @@ def _lengths(now: float, before: float) -> tuple[str, str]:
     return ("truncation" if now < before else "length"), f"is {_ratio(now, before)}"
 
 
+def _distinct(now: float, before: float) -> tuple[str, str]:
+    words = f"has different values in {_percent(now)} of the records, {_percent(before)} before"
+    return ("duplicates" if now < before else "variety"), words
+
+
 _HOURS = ("time shift", "has its hours of the day elsewhere than before: another time zone, perhaps")
 
 _MEASURES: dict[str, _Measure] = {
     "empty": _Measure(0.05, _said("empty", "is empty in {now} of the records, {before} before"), share=True),
-    "distinct": _Measure(
-        0.05, _said("duplicates", "has different values in {now} of the records, {before} before"), share=True
-    ),
+    "distinct": _Measure(0.05, _distinct, share=True),
     "twins": _Measure(
-        0.02, _said("duplicates", "{now} of the records are equal to another, {before} before"), share=True
+        0.02, _said("duplicates", "{now} of the records are equal to another, {before} before"), share=True, rises=True
     ),
     "broken": _Measure(
         0.05,
@@ -227,7 +230,10 @@ _MEASURES: dict[str, _Measure] = {
         rises=True,
     ),
     "cut": _Measure(
-        0.05, _said("truncation", "ends at the same length in {now} of the records, {before} before"), share=True
+        0.05,
+        _said("truncation", "ends at the same length in {now} of the records, {before} before"),
+        share=True,
+        rises=True,
     ),
     "length": _Measure(0.15, _lengths, grain=0.03),
     "size": _Measure(0.3, lambda now, before: ("scale", f"is {_ratio(now, before)}"), grain=0.05),

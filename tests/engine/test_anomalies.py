@@ -77,6 +77,15 @@ def test_a_field_by_which_waves_are_cut_may_differ_in_each() -> None:
     assert [(one.field, one.kind) for one in emptied] == [("assignee", "empty")]
 
 
+def test_fewer_texts_of_the_greatest_length_are_no_truncation() -> None:
+    same = [{"title": f"incident number {at}"} for at in range(100, 400)]
+    history = [measure(same, SECRET) for _ in range(LEAST)]
+    mixed = [{"title": f"incident number {at}"} for at in range(850, 1150)]
+    assert judge(measure(mixed, SECRET), history) == []
+    cut = [{"title": row["title"][:17]} for row in same]
+    assert judge(measure(cut, SECRET), history) != []
+
+
 def test_one_wave_alone_does_not_tell_how_far_waves_differ() -> None:
     chance = random.Random(9)
     history = [measured(tickets(chance), "first") for _ in range(20)]
