@@ -78,12 +78,17 @@ def need(picture: Live) -> Need | None:
     status = picture.status
     for wave in status.waves:
         if wave.state in ("failed", "needs_human"):
-            return Need(f"{wave.wave} {wave.state.replace('_', ' ')}: {wave.cause}", "wave", ALARM)
+            return Need(f"{wave.wave} {wave.state.replace('_', ' ')}: {wave.cause}", _where(wave.cause), ALARM)
         if wave.state == "rolling_back" and wave.wave not in status.run:
             return Need(f"{wave.wave} is half rolled back: {wave.cause or 'it was cut off'}", "roll_back", ALARM)
     if picture.runbook is not None and (step := _step(picture.runbook)) is not None:
         return step
     return _of_status(status)
+
+
+def _where(cause: str) -> str:
+    """The screen that shows why a wave stopped."""
+    return "drift" if cause.startswith("drift: ") else "proof" if cause.startswith("gate: ") else "wave"
 
 
 def of_alert(alert: Alert) -> Need:
@@ -112,6 +117,9 @@ def _of_status(status: Status) -> Need | None:
         return Need(f"{counted(n, 'record')} set aside: look why.", "quarantine", WARN)
     if not status.run and (left := [wave.wave for wave in status.waves if wave.state not in (*_OVER, *_UNDONE)]):
         return Need(f"Nothing runs; {count(len(left))} of {len(status.waves)} waves are not loaded.", "run", PLAIN)
+    if not status.run and (loaded := [wave.wave for wave in status.waves if wave.state == _OVER[0]]):
+        waits = "waits for its signature" if len(loaded) == 1 else "wait for their signatures"
+        return Need(f"{', '.join(loaded[:3])}{', …' if len(loaded) > 3 else ''} {waits}.", "proof", PLAIN)
     return None
 
 

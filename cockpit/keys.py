@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 OVERVIEW, WAVE, RUNBOOK, QUARANTINE, PLAN, LOG = "overview", "wave", "runbook", "quarantine", "plan", "log"
-DRIFT = "drift"
-SCREENS = {OVERVIEW: "1", WAVE: "2", RUNBOOK: "3", QUARANTINE: "4", PLAN: "5", LOG: "6", DRIFT: "7"}
+DRIFT, PROOF = "drift", "proof"
+SCREENS = {OVERVIEW: "1", WAVE: "2", RUNBOOK: "3", QUARANTINE: "4", PLAN: "5", LOG: "6", DRIFT: "7", PROOF: "8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ _SHOWN = {
     "tab": "Tab",
 }
 _WAVES = (OVERVIEW, WAVE)
+_PROVEN = (OVERVIEW, WAVE, PROOF)
 
 KEYS = (
     # what is done to a wave
@@ -64,12 +65,30 @@ KEYS = (
     Key("r", "resume", "resume", "Resume the selected wave; on the first line, all of them.", _WAVES, True),
     Key("w", "why", "why", "Say why it is paused: others read it.", _WAVES, True),
     Key("S", "run", "start", "Run the selected wave, or all that are not loaded; shows the plan first.", _WAVES, True),
+    Key("v", "validate", "validate", "Ask the rules of the playbook about the wave.", (PROOF,), True),
+    Key(
+        "y",
+        "verify",
+        "verify",
+        "Have the wave compared by code that shares nothing with what wrote it.",
+        (PROOF,),
+        True,
+    ),
+    Key("O", "sign_off", "sign off", "Sign the selected wave off; shows first what is signed.", _PROVEN, True),
+    Key(
+        "R",
+        "rerun",
+        "re-run",
+        "Run the selected wave again; shows first how many records change, and which fields.",
+        _PROVEN,
+        True,
+    ),
     Key(
         "B",
         "roll_back",
         "roll back",
         "Roll the selected wave back; shows first what becomes of its records.",
-        _WAVES,
+        _PROVEN,
         True,
     ),
     Key("a", "acknowledge", "ack", "Acknowledge the alert that the message line shows.", _WAVES, True),
@@ -109,6 +128,7 @@ KEYS = (
     Key("5", "plan", "plan", "What each wave moves, in which order, and when."),
     Key("6", "log", "log", "The audit trail."),
     Key("7", "drift", "drift", "Where the sides differ."),
+    Key("8", "proof", "proof", "What is proven of one wave, and its signature."),
     Key(
         "slash",
         "filter",

@@ -8,14 +8,13 @@ from rich.text import Text
 
 from cockpit.aside import LONG, aside
 from cockpit.deeds import WaveDeeds
-from cockpit.dialogs import Question
 from cockpit.format import count, counted, interval, moment, neutral
-from cockpit.preview import Preview, Seen
+from cockpit.preview import WIDTH as _WIDTH
+from cockpit.preview import Seen, agree
 from cockpit.prose import paragraph
 from cockpit.tones import ALARM, BUSY, DIM, WARN, toned
-from engine.wire import Rollback, RollbackPreview, UndoEntity
+from engine.wire import Rerun, RerunPreview, Rollback, RollbackPreview, UndoEntity
 
-_WIDTH = 73  # columns of a dialog
 _NAMED = 50  # edited records that are named
 
 _FATES = {
@@ -43,38 +42,37 @@ class UndoDeeds(WaveDeeds):
         if not wave:
             self.cockpit.say("Select one wave: a rollback is of one wave.")
             return
-        known: list[RollbackPreview] = []
 
         async def look() -> Seen:
             client = self.cockpit.client
             preview = await aside(lambda: client.get("/rollback", RollbackPreview, timeout=LONG, wave=wave))
-            known.append(preview)
-            return Seen([*_lines(preview)], "" if preview.despite else preview.wave, not preview.refusals)
+            return Seen([*_lines(preview)], wave, not preview.refusals, bool(preview.despite))
 
-        def said(answer: str | None) -> None:
-            if answer is None:
-                return
-            if known[0].despite:  # it was a reason
-                self._confirm(known[0], answer)
-            else:
-                self._roll_back(wave)
+        def act(despite: str) -> None:
+            command = Rollback(wave=wave, despite=despite, by=self.cockpit.who)
+            self.cockpit.send(f"roll {wave} back", "/rollback", command)
 
         waiting = "Looking at every record of it at the target. Minutes for a large wave; Esc gives up."
-        self.app.push_screen(Preview(f"Roll {neutral(wave)} back", waiting, look), said)
+        agree(self.app, f"Roll {neutral(wave)} back", waiting, look, act)
 
-    # ------------------------------------------------------------ inside
+    def act_rerun(self) -> None:
+        """All of the wave, with the mapping as the playbook has it now."""
+        wave = self.selected
+        if not wave:
+            self.cockpit.say("Select one wave: a re-run is of one wave.")
+            return
 
-    def _confirm(self, preview: RollbackPreview, reason: str) -> None:
-        def typed(answer: str | None) -> None:
-            if answer is not None:
-                self._roll_back(preview.wave, reason)
+        async def look() -> Seen:
+            client = self.cockpit.client
+            preview = await aside(lambda: client.get("/rerun", RerunPreview, timeout=LONG, wave=wave))
+            return Seen([*_again(preview)], wave, not preview.refusals, bool(preview.despite))
 
-        lines = [*_lines(preview), *paragraph(f"Reason: {reason}", _WIDTH, indent=0)]
-        self.app.push_screen(Question(f"Roll {neutral(preview.wave)} back", lines, wanted=preview.wave), typed)
+        def act(despite: str) -> None:
+            command = Rerun(wave=wave, despite=despite, by=self.cockpit.who)
+            self.cockpit.send(f"run {wave} again", "/rerun", command, patience=LONG)
 
-    def _roll_back(self, wave: str, despite: str = "") -> None:
-        command = Rollback(wave=wave, despite=despite, by=self.cockpit.who)
-        self.cockpit.send(f"roll {wave} back", "/rollback", command)
+        waiting = "Reading every record of it at the source, and mapping it. Minutes for a large wave; Esc gives up."
+        agree(self.app, f"Run {neutral(wave)} again", waiting, look, act)
 
 
 def _lines(preview: RollbackPreview) -> Iterator[Text]:
@@ -116,3 +114,32 @@ def _fates(entity: UndoEntity) -> Iterator[Text]:
     for fate, n in entity.fates.items():
         words, tone = _FATES.get(fate, (fate, WARN))
         yield toned(f"{entity.entity:<18} ", (f"{count(n):>9} ", tone), (words, tone))
+
+
+def _again(preview: RerunPreview) -> Iterator[Text]:
+    for each in preview.refusals:
+        yield from paragraph(f"▲ {each}", _WIDTH, ALARM, indent=0)
+    if preview.refusals:
+        return
+    yield toned(f"{counted(preview.records, 'record')} of {neutral(preview.wave)} are carried again:")
+    for n, words, tone in (
+        (preview.changed, "change at the target", BUSY),
+        (preview.created, "are created: the target lacks them", BUSY),
+        (preview.unchanged, "stay as they are", DIM),
+        (preview.refused, "are refused by the mapping, and set aside", WARN),
+    ):
+        if n:
+            yield toned((f"{count(n):>9} {words}", tone))
+    if preview.ran_with == preview.mapping:
+        yield toned((f"With the playbook it ran with, {preview.mapping[:12]}.", DIM))
+    else:
+        yield toned((f"It ran with playbook {preview.ran_with[:12]}; now {preview.mapping[:12]}.", WARN))
+    if preview.fields:
+        yield toned(("Fields that change:", DIM))
+    for field in preview.fields:
+        yield toned((f"{count(field.records):>9} ", DIM), f"{field.entity}: {field.field}")
+    yield toned(("Killed or paused, it goes on where it was. The former mapping, or a part: cutover rerun", DIM))
+    for each in preview.despite:
+        yield from paragraph(f"▲ {each}", _WIDTH, ALARM, indent=0)
+    if preview.despite:
+        yield toned(("Say why it is run again all the same; then its name is asked for.", WARN))

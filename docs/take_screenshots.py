@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 os.environ["TZ"] = "UTC"  # stamps are shown in the reader's zone
 os.environ.pop("NO_COLOR", None)
 
+from cockpit import keys  # noqa: E402
 from cockpit.app import Cockpit  # noqa: E402
 from cockpit.client import Client  # noqa: E402
 from cockpit.store import Line  # noqa: E402
@@ -24,9 +25,12 @@ from tests.cockpit import pictures  # noqa: E402
 from tests.cockpit.played import Night, played  # noqa: E402
 
 SIZES = ((80, 24), (120, 40), (200, 60))
-SCREENS = {"overview": "1", "wave": "2", "runbook": "3", "quarantine": "4", "plan": "5", "log": "6", "help": "?"}
+SCREENS = {**keys.SCREENS, "help": "?"}
 SHOWN = {("overview", 80), ("overview", 200)} | {(name, 120) for name in SCREENS}
 """What the documentation shows."""
+
+LOOKS = {"drift": ("down", "enter")}
+"""Keys that are pressed before the picture is taken."""
 
 _FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # would be fetched from somebody's server at each look
 
@@ -44,6 +48,9 @@ async def take(folder: Path, to: Path, every: bool) -> None:
                     continue
                 await pilot.press("1", "question_mark" if key == "?" else key)
                 await pilot.pause(1.3)
+                for press in LOOKS.get(name, ()):
+                    await pilot.press(press)
+                    await pilot.pause(0.5)
                 picture = _FONT.sub("", app.export_screenshot(title=f"cutover: {name}"))
                 (to / f"{name}-{width}x{height}.svg").write_text(picture.replace("Fira Code", "monospace"))
                 await pilot.press("escape")

@@ -106,6 +106,7 @@ class SignOffs:
             note=row.cause,
             refusals=refusals,
             despite=despite,
+            last=await self._newest(row.name),
         )
 
     async def _entities(self, planned: PlannedWave, row: WaveRow) -> list[SignedEntity]:
@@ -122,6 +123,10 @@ class SignOffs:
     async def _number(self, wave: str) -> int:
         kept = await self._ledger.get_meta(f"{_LAST}:{wave}")
         return Kept.model_validate_json(kept).number + 1 if kept else 1
+
+    async def _newest(self, wave: str) -> str:
+        kept = await self._ledger.get_meta(f"{_LAST}:{wave}")
+        return f"{FOLDER}/{Kept.model_validate_json(kept).file}" if kept else ""
 
     def _playbook(self, wave: str) -> str:
         books = self._conductor.assembly.migration.playbooks

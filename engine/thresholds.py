@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.alerts import ALARM, NOTE, WARNING, Finding, Rule, Sample, before, chief_reason, number, span
+from engine.rulings import DRIFTED, GATE
 
 _STALL = 10.0  # seconds
 _LONG_HOLD = 900.0
@@ -44,7 +45,8 @@ def unlike(history: Sequence[Sample]) -> Iterator[Finding]:
 def stuck(history: Sequence[Sample]) -> Iterator[Finding]:
     for wave, why in history[-1].stuck.items():
         words = f"Wave {wave} stopped before its end: {why}"
-        yield Finding(f"stuck:{wave}", ALARM, wave, words, "run")
+        verb = "drift" if why.startswith(DRIFTED) else "proof" if why.startswith(GATE) else "run"
+        yield Finding(f"stuck:{wave}", ALARM, wave, words, verb)
 
 
 def held(history: Sequence[Sample]) -> Iterator[Finding]:

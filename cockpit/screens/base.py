@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from cockpit import glance, keys
@@ -35,6 +37,7 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
 
     def __init__(self) -> None:
         super().__init__()
+        self._complete = False  # everything on it is there: a picture may come before
         for binding in keys.bindings_of(self.NAME):
             for key in binding.key.split(","):
                 self._bindings.bind(key, binding.action, binding.description, show=False)
@@ -77,6 +80,7 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
         return self.size.width < LEAST[0] or self.size.height < LEAST[1]
 
     def on_mount(self) -> None:
+        self._complete = True
         if (table := self.table) is not None:
             table.focus()
         self.update()
@@ -90,8 +94,11 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
 
     def update(self) -> None:
         """Show the store as it is now. Only the screen in front pays for it."""
-        if not self.is_current and not self.is_active:
-            return
+        if self._complete and (self.is_current or self.is_active):
+            with contextlib.suppress(NoMatches):  # an answer came late: the cockpit is being left, parts of it are gone
+                self._show()
+
+    def _show(self) -> None:
         store, width = self.store, self.size.width
         self.set_class(store.picture is not None and store.line is not Line.LIVE, "stale")
         self.set_class(self.small, "small")
@@ -142,6 +149,9 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
 
     def act_drift(self) -> None:
         self._go(keys.DRIFT)
+
+    def act_proof(self) -> None:
+        self._go(keys.PROOF)
 
     def act_down(self) -> None:
         self._move(1)

@@ -21,7 +21,7 @@ from cockpit.widgets.page import Page
 from cockpit.widgets.table import Row, Table
 from engine.wire import Comparison, Comparisons, DriftList, DriftRow, DriftShow, Live
 
-_BESIDE = 130  # columns from which a record stands beside the list
+_BESIDE = 110  # columns from which a record stands beside the list
 _BETWEEN = 1.0  # seconds between two questions how far a comparison is
 _AGAIN = 10.0  # seconds after which the list is asked for although nothing seems to have changed
 _AT_ONCE = 200  # differences of all classes that are listed without being asked for
@@ -53,11 +53,9 @@ class DriftScreen(DriftDeeds, Filtered):
         yield from self.filter_line()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(_BETWEEN, self.look)
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self.look()
 
     def on_screen_suspend(self) -> None:

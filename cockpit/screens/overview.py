@@ -10,10 +10,10 @@ from textual.containers import Horizontal, Vertical
 
 from cockpit import glance, keys
 from cockpit.panels import brakes, charts, closeup, frame, phases, waves
+from cockpit.proof_deeds import ProofDeeds
 from cockpit.screens.base import Station
 from cockpit.screens.looking import Looking
 from cockpit.tones import DIM, toned
-from cockpit.undo_deeds import UndoDeeds
 from cockpit.widgets.lines import Lines
 from cockpit.widgets.table import Table
 from engine.wire import Live
@@ -36,7 +36,7 @@ class Room(NamedTuple):
     charts: int
 
 
-class Overview(Looking, UndoDeeds, Station):
+class Overview(Looking, ProofDeeds, Station):
     NAME = keys.OVERVIEW
     TITLE_WORD = "overview"
 

@@ -65,3 +65,4 @@ class SignOff(Message):
     note: str  # what the proof of the wave said
     refusals: list[str]
     despite: list[str]
+    last: str = ""  # the wave's newest manifest; empty when it was never signed off

@@ -33,9 +33,17 @@ from engine.wire import (
     PlanEntity,
     PlanWave,
     Quarantine,
+    RuleResult,
     RunbookStatus,
+    SignedCause,
+    SignedEntity,
+    SignOff,
     Status,
     StepStatus,
+    VerifyEntity,
+    VerifyFinding,
+    VerifyReport,
+    VerifyWave,
     Waiting,
     WaveDetail,
     WaveStatus,
@@ -211,6 +219,47 @@ def compared() -> dict[str, BaseModel]:
     }
 
 
+def proven() -> dict[str, BaseModel]:
+    """What would be signed of emea, as if its last record had come over; and what the verifier says."""
+    rules = [
+        rule_result("every-critical", "every Critical incident exists in the target within 5 minutes", "critical",
+                    gate=True, checked=118),
+        rule_result("groups", "no open incident without an assignee group", "warning", checked=2210, failed=2,
+                    sample=["a91c0f7", "b02d1e8"]),
+        rule_result("counts", "as many issues as incidents", "critical", gate=True, checked=1),
+    ]  # fmt: skip
+    sign = SignOff(
+        wave="emea", state="awaiting_sign_off", file="manifests/emea-1.json", playbook="incidents",
+        playbook_version="9f31c2ab04", rules_version="9f31c2ab04", rules=rules,
+        entities=[
+            SignedEntity(entity="incident", planned=41000, buckets={"synced": 40997, "quarantined": 3}),
+            SignedEntity(entity="comment", planned=None, buckets={"synced": 122991}),
+        ],
+        drift=Drift(confirmed=2, sampled=18199, estimate=0.0001, upper=0.0003, at=AT),
+        aside=[SignedCause(bucket="quarantined", cause="value 'P5' is not in the map", field="priority", records=3)],
+        loose_references=4, note="", refusals=[], despite=["2 confirmed differences between the sides"],
+    )  # fmt: skip
+    entity = VerifyEntity(
+        entity="incident", read=41000, compared=40990, on_their_way=7, aside=3, elsewhere=0, at_target=42237,
+        kinds={"changed": 2}, whole=True, not_compared=["opened_at"], notes=[],
+    )  # fmt: skip
+    found = [
+        VerifyFinding(entity="incident", key=key, kind="changed", field="description", root=key)
+        for key in ("a91c0f7", "b02d1e8")
+    ]
+    opinion = VerifyWave(
+        wave="emea", ok=False, at=AT, by="ana@jump1", playbook="9f31c2ab04", mapping_changed=False, entities=[entity],
+        findings=found, disagrees_with_reconcile=[],
+    )  # fmt: skip
+    return {"/sign": sign, "/verify": VerifyReport(running=False, waves=[opinion])}
+
+
+def rule_result(name: str, about: str, severity: str, **more: object) -> RuleResult:
+    known = {"owner": "Priya", "gate": False, "wave": "emea", "checked": 0, "failed": 0, "at": AT}
+    known |= {"rule": name, "about": about, "severity": severity, "holds": not more.get("failed")}
+    return RuleResult.model_validate(known | more)
+
+
 def replies() -> dict[str, BaseModel]:
     """What the night answers beside its pictures."""
     groups = [
@@ -227,5 +276,5 @@ def replies() -> dict[str, BaseModel]:
     ]
     return {
         "/wave": detail(), "/plan": plan(), "/quarantine": Quarantine(groups=groups, records=records),
-        "/events": Events(events=events), **compared(),
+        "/events": Events(events=events), **compared(), **proven(),
     }  # fmt: skip

@@ -85,7 +85,7 @@ KEYS = {
     "RuleResult": "rule about severity owner gate wave holds checked failed skipped whole sample note at",
     "Sign": "wave note despite by",
     "SignOff": "version wave state file playbook playbook_version rules_version entities rules drift aside "
-    "loose_references note refusals despite",
+    "loose_references note refusals despite last",
     "SignedCause": "bucket cause field records",
     "SignedEntity": "entity planned buckets",
     "UndoEdited": "entity key target by at",

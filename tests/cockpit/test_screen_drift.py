@@ -73,7 +73,7 @@ def test_what_differs_is_listed_by_class_and_both_sides_are_masked_until_asked_f
         await seat.sees("2 records differ in 1 wave", "missing", "▼ 1 record", "paper K004", "edited at target",
                         "paper K003", "title", "somebody")  # fmt: skip
         await seat.press("end", "enter")
-        await seat.sees("paper K003", "✘ title", "should be  p… (7 characters)", "is         o… (3 characters)", 
+        await seat.sees("paper K003", "✘ title", "should be  p… (7 characters)", "is         o… (3 characters)",
                         "alike", "u shows them")  # fmt: skip
         assert "odd" not in seat.text and "paper 3" not in seat.text
         await seat.press("u")

@@ -216,3 +216,30 @@ def test_leaving_waits_for_no_answer(tmp_path: Path) -> None:
         taken = time.monotonic() - began
         night.enough.set()
     assert taken < 30
+
+
+def test_a_wave_is_run_again_after_it_was_seen_what_changes(tmp_path: Path) -> None:
+    async def work(seat: Seat) -> None:
+        await seat.press("R")
+        await seat.sees("Select one wave: a re-run is of one wave.")
+        book = it.folder / "book.yaml"
+        book.write_text(book.read_text().replace('"2": low', '"2": lowest'))
+        await seat.press("down", "R")
+        await seat.sees(
+            "Run pilot again", "12 records of pilot are carried again", "6 change at the target", "6 stay as they are",
+            "It ran with playbook", "6 paper: priority", "Type pilot and Enter",
+        )  # fmt: skip
+        await seat.type("rest")
+        await seat.sees("That is not pilot. Nothing was done.")
+        await seat.press("escape", "R")
+        await seat.sees("6 change at the target")
+        await seat.type("pilot")
+        await seat.comes_to(lambda: "accepted ✔" in seat.message, "the engine takes it")
+        await seat.comes_to(lambda: seat.idle and of(it, "pilot").state == "awaiting_sign_off", "it is loaded again")
+        await seat.press("R")
+        await seat.sees("12 stay as they are")
+        await seat.press("escape")
+
+    with at_work(tmp_path) as it:
+        ran(it)
+        seated(it, work, (100, 30))
