@@ -1,8 +1,10 @@
 """Carrying records of a wave again: said before it is done, only what changes is written, and nothing twice."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -310,3 +312,44 @@ def test_a_pause_holds_it(tmp_path: Path) -> None:
         assert export(it.right) != before
 
     at_night(tmp_path, work, bad=0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_rerun_leaves_is_what_a_first_run_with_that_mapping_would_have_left(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    values = {code: chance.choice(["high", "low", "middle"]) for code in "12345"}
+    states = {code: chance.choice(["open", "doing", "done"]) for code in "126"}
+    playbook = PLAYBOOK.replace('{ "1": high, "2": high, "3": low, "4": low, "5": low }', json.dumps(values))
+    playbook = playbook.replace('{ "1": open, "2": doing, "6": done }', json.dumps(states))
+    if chance.random() < 0.5:
+        playbook = playbook.replace("{ body: text }", '{ body: { template: "said: {text}" } }')
+    folders = tmp_path / f"first{seed}", tmp_path / f"again{seed}"
+
+    def held(store: memory.Store) -> list[list[Any]]:
+        issues = {record.key: record.fields for record in store.records("issue")}
+        comments = [[issues[record.parent]["title"], record.fields["body"]] for record in store.records("comment")]
+        return [sorted(map(sorted, (map(str, one.items()) for one in issues.values()))), sorted(comments)]
+
+    async def work() -> None:
+        stores = []
+        for folder in folders:
+            folder.mkdir()
+            prepared(folder, n=40, bad=2, playbook=playbook if folder is folders[0] else PLAYBOOK)
+            async with night(folder) as it:
+                await it.run("pilot")
+                stores.append(it.right)
+                if folder is folders[1]:
+                    write(folder, playbook=playbook)
+                    before, seen = export(it.right), await previewed(it)
+                    for _ in range(chance.randrange(3)):
+                        kind = chance.choice(["drop_after", "drop_before", "unavailable"])
+                        it.right.faults.add(kind, chance.choice(["update", "move"]), times=1)
+                    status = await again(it)
+                    assert status.run_outcome == "done"
+                    after = export(it.right)
+                    differ = len(changed(before, after)) + len(changed(before, after, "comment"))
+                    assert differ == seen.changed
+                    assert set(it.copies().values()) == {1}
+        assert held(stores[0]) == held(stores[1])
+
+    go(work)
