@@ -6,7 +6,7 @@ proves that there is nothing beyond; only otherwise is everything listed that ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.kit.contract import Readback, Scope
 from engine.compare import Difference, Kind
@@ -29,8 +29,12 @@ async def beyond(
     alike: Sequence[Flow],
     scope: Scope,
     reconciler: Reconciler,
+    unsettled: Callable[[], Awaitable[bool]],
 ) -> list[str]:
-    """Keep what is extra or twice there; give what else there is to say. `alike`: all flows that write there."""
+    """Keep what is extra or twice there; give what else there is to say. `alike`: all flows that write there.
+
+    `unsettled`: something may be there of which the ledger has not been told yet. Then nothing is called extra.
+    """
     notes = await _at_the_source(ledger, ask, wave, flow, scope)
     target = flow.target
     assert isinstance(target, Readback)
@@ -44,9 +48,17 @@ async def beyond(
     suspects = await _listed(ledger, ask, flow, target, alike)
     if suspects:
         await reconciler.wait(lag(flow) + flow.writes.search_settle)
+        open_before = await unsettled()
         again = await _listed(ledger, ask, flow, target, alike)
         still = await ask(target.stand, flow.target_entity, list(suspects), ())
         suspects = {id: kind for id, kind in suspects.items() if id in again and id in still}
+        if open_before or await unsettled():
+            extra = sum(1 for kind in suspects.values() if kind is Kind.EXTRA)
+            suspects = {id: kind for id, kind in suspects.items() if kind is not Kind.EXTRA}
+            if extra:
+                notes.append(
+                    f"{extra:,} {flow.target_entity} more than the ledger knows, while work goes on: look again"
+                )
     differences = [Difference(flow.name, id, kind, "", id, id) for id, kind in suspects.items()]
     await ledger.drifts.extras(wave, flow.entity, _FOUND, differences)
     return notes

@@ -20,7 +20,7 @@ from engine.flow import Flow
 from engine.inspection import ask_once
 from engine.ledger import Ledger
 from engine.logbook import WaveRow
-from engine.model import UNCHECKED, UNDONE, Bucket, Entry
+from engine.model import UNCHECKED, UNDONE, WORKING, Bucket, Entry
 from engine.pacing import Pacing
 from engine.people import People
 from engine.reconcile import Reconciler, Tally, drifted, keep, waiting
@@ -210,7 +210,8 @@ class Comparing:
         if walk.scope == "full":
             scopes = {part.flow.name: part.scope for part in self._conductor.wave(row.name).parts}
             for flow in flows:
-                notes += await beyond(ledger, self._ask, row.id, flow, self._alike(flow), scopes[flow.name], reconciler)
+                alike, scope = self._alike(flow), scopes[flow.name]
+                notes += await beyond(ledger, self._ask, row.id, flow, alike, scope, reconciler, self._unsettled)
         await keep(ledger, self._clock, row.name, tallies)
         return "; ".join([self._said(row, await ledger.drifts.counts(), tallies), *notes])
 
@@ -224,6 +225,11 @@ class Comparing:
     def _flows(self, row: WaveRow) -> list[Flow]:
         planned: PlannedWave = self._conductor.wave(row.name)
         return [part.flow for part in planned.parts if readable(part.flow)]
+
+    async def _unsettled(self) -> bool:
+        """A create may have been applied whose outcome is not in the ledger yet, or never came to it."""
+        rows, unanswered = await self._ledger.waves(), await self._ledger.unanswered()
+        return self._conductor.busy or any(row.state in WORKING for row in rows.values()) or any(unanswered.values())
 
     def _alike(self, flow: Flow) -> list[Flow]:
         """All flows that write to where this one writes."""
