@@ -97,6 +97,7 @@ def entity_lines(entity: VerifyEntity) -> Iterator[str]:
         (entity.on_their_way, "on their way"),
         (entity.aside, "aside"),
         (entity.elsewhere, "moved by another wave"),
+        (entity.undone, "rolled back with another wave"),
     ):
         if n:
             parts.append(f"{count(n)} {words}")

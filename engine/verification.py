@@ -132,6 +132,12 @@ class Verifications:
             flows=assembly.flows,
             waves=tuple(row.id for row in rows.values()),
             loaded_waves=frozenset(read),
+            undone=tuple(
+                (part.flow, part.scope)
+                for planned in assembly.waves.values()
+                if rows[planned.name].state in UNDONE
+                for part in planned.parts
+            ),
         )
 
     async def _to_read(self, assembly: Assembly, rows: dict[str, WaveRow], names: list[str], sample: int | None) -> int:
@@ -197,6 +203,7 @@ def _told(found: Findings) -> VerifyEntity:
         on_their_way=judged.on_their_way,
         aside=judged.aside,
         elsewhere=judged.elsewhere,
+        undone=judged.undone,
         at_target=found.there,
         kinds=found.kinds,
         whole=found.whole,

@@ -15,7 +15,7 @@ from engine.verifier.flows import Books, Hearing, WaveUnderTest
 from engine.verifier.hanging import Hanging
 from engine.verifier.likeness import Likeness, is_nothing, likeness, spelled
 from engine.verifier.people import Directory
-from engine.verifier.reading import Traffic, comparable
+from engine.verifier.reading import Traffic, Undone, comparable
 from engine.verifier.roll import Roll
 
 _BATCH = 60
@@ -44,6 +44,7 @@ class Comparer:
         self._roll = roll
         self._target = cast(Readback, flow.target)
         self._people = Directory(hearing, flow)
+        self._undone = Undone(hearing, [part for part in wave.undone if part[0].name == flow.name])
         self._hanging = Hanging(hearing, books, wave, flow, traffic, self._people)
         self._infos: dict[str, FieldInfo] = {}
         self._carries = roll is not None and len(roll) > 0
@@ -79,6 +80,9 @@ class Comparer:
         """A loader that lost it at reading would not know it either: so it is missing, unless it is new."""
         if not self._wave.loaded or record.key in await self._traffic.keys():
             judged.on_their_way += 1
+            return
+        if await self._undone.has(record.key):
+            judged.undone += 1
             return
         kind = UNRECORDED if self._roll is not None and self._roll.has(self._flow.xid(record.key)) else MISSING
         judged.compared += 1

@@ -26,12 +26,13 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Judgement:
-    """Counts of one look. A record is in one of these: compared, on its way, aside, elsewhere."""
+    """Counts of one look. A record is in one of these: compared, on its way, aside, elsewhere, undone."""
 
     compared: int = 0
     on_their_way: int = 0
     aside: int = 0
     elsewhere: int = 0
+    undone: int = 0  # rolled back with another wave, and to do
     findings: list[Finding] = field(default_factory=list)
     untold: set[str] = field(default_factory=set)  # fields that cannot be compared
 
@@ -40,6 +41,7 @@ class Judgement:
         self.on_their_way += other.on_their_way
         self.aside += other.aside
         self.elsewhere += other.elsewhere
+        self.undone += other.undone
         self.findings += other.findings
         self.untold |= other.untold
 

@@ -39,6 +39,7 @@ class WaveUnderTest:
     flows: Mapping[str, Flow]  # of the whole migration, by name
     waves: tuple[int, ...]  # all of the migration
     loaded_waves: frozenset[int]
+    undone: tuple[tuple[Flow, Scope], ...] = ()  # scopes of the waves that were rolled back
 
 
 class Hearing:

@@ -15,7 +15,7 @@ from engine.verifier.findings import CHANGED, DUPLICATE, MISSING, Finding, Judge
 from engine.verifier.flows import Books, Hearing, WaveUnderTest
 from engine.verifier.likeness import Likeness, is_nothing, likeness, spelled
 from engine.verifier.people import Directory
-from engine.verifier.reading import Traffic, comparable
+from engine.verifier.reading import Traffic, comparable, either_way
 from engine.verifier.words import readings
 
 Bearer = tuple[Record, Entry, Mapped | Refused, Mapping[Ref, str]]
@@ -166,6 +166,7 @@ class Hanging:
         targets = [entry.target for _, entry, _, _ in linked]
         there = await self._hearing.ask(self._target.hanging, self._flow.target_entity, "link", targets)
         shown = {_tie(one.fields.get("type"), one.fields.get("from"), one.fields.get("to")) for one in there}
+        shown |= {(kind, other, one) for kind, one, other in shown if either_way(self._flow, kind)}
         return [
             Finding(self._flow.name, record.key, MISSING, f"link {ref.name}", record.key)
             for record, entry, _, ends in linked
@@ -174,9 +175,9 @@ class Hanging:
         ]
 
 
-def _tie(kind: Any, one: Any, other: Any) -> tuple[str, frozenset[str]]:
-    """A link as both of its ends show it."""
-    return str(kind).casefold(), frozenset((str(one), str(other)))
+def _tie(kind: Any, one: Any, other: Any) -> tuple[str, str, str]:
+    """A link as the end that it starts at shows it."""
+    return str(kind).casefold(), str(one), str(other)
 
 
 # ---------------------------------------------------------------- one child

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 from connectors.kit.contract import Feed, Readback, Record, Scope
 from engine.flow import Flow
 from engine.verifier.flows import Books, Hearing
+from engine.verifier.roll import digest
 
 _LANES = 3  # not what a loader would choose: it shall not share its luck
 _PAGE = 137
@@ -32,6 +33,23 @@ async def records(hearing: Hearing, flow: Flow, scope: Scope, sample: int | None
                 if left <= 0:
                     return
         lanes = rests
+
+
+class Undone:
+    """What was in the scope of waves that were rolled back: it is nowhere, and it is to do. Read when first asked."""
+
+    def __init__(self, hearing: Hearing, parts: Sequence[tuple[Flow, Scope]]) -> None:
+        self._hearing = hearing
+        self._parts = parts
+        self._digests: set[int] | None = None
+
+    async def has(self, key: str) -> bool:
+        if self._digests is None:
+            self._digests = set()
+            for flow, scope in self._parts:
+                async for page in records(self._hearing, flow, scope, None):
+                    self._digests.update(digest(record.key) for record in page)
+        return digest(key) in self._digests
 
 
 class Traffic:
@@ -70,6 +88,13 @@ class Traffic:
             if batch.caught_up or batch.position == position:
                 return found
             position = batch.position
+
+
+def either_way(flow: Flow, kind: str) -> bool:
+    """Whether the target's connector says that a link of this type is the same from both of its ends."""
+    target = cast(Readback, flow.target)
+    one, other = ({"type": kind, "from": start, "to": end} for start, end in (("1", "2"), ("2", "1")))
+    return target.canonical("link", one) == target.canonical("link", other)
 
 
 def comparable(flow: Flow, name: str, value: Any) -> bool:

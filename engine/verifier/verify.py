@@ -99,6 +99,7 @@ class Verifier:
             on_their_way=first.on_their_way + freed,
             aside=first.aside,
             elsewhere=first.elsewhere,
+            undone=first.undone,
             findings=second.findings,
             untold=first.untold | second.untold,
         )

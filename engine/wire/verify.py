@@ -27,7 +27,7 @@ class VerifyFinding(Message):
 
 
 class VerifyEntity(Message):
-    """read = compared + on their way + aside + elsewhere."""
+    """read = compared + on their way + aside + elsewhere + undone."""
 
     entity: str
     read: int  # records of the source
@@ -35,6 +35,7 @@ class VerifyEntity(Message):
     on_their_way: int  # changed at the source since, or still being written
     aside: int  # set aside, excluded, or out of scope
     elsewhere: int  # moved by another wave
+    undone: int = 0  # rolled back with another wave, and to do
     at_target: int | None  # records there with an id of ours, of all waves; None: not counted
     kinds: dict[str, int]  # differing records, with what hangs on them
     whole: bool  # all were read

@@ -93,7 +93,7 @@ KEYS = {
     "Validate": "wave by",
     "Validation": "version results",
     "Verify": "wave sample by",
-    "VerifyEntity": "entity read compared on_their_way aside elsewhere at_target kinds whole not_compared notes",
+    "VerifyEntity": "entity read compared on_their_way aside elsewhere undone at_target kinds whole not_compared notes",
     "VerifyFinding": "entity key kind field root by",
     "VerifyReport": "version running wave done planned seconds_left problem waves",
     "VerifyWave": "wave ok at by playbook mapping_changed entities findings disagrees_with_reconcile",

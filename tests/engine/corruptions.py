@@ -222,6 +222,12 @@ def lose_a_link(place: Place) -> None:
             place.store.remove("link", link.key, by=ME)
 
 
+def turn_a_link(place: Place) -> None:
+    for link in place.store.records("link"):
+        if link.fields["from"] == place.issue:
+            place.store.edit("link", link.key, {"from": link.fields["to"], "to": place.issue}, by=ME)
+
+
 def link_to_another(place: Place) -> None:
     for link in place.store.records("link"):
         if link.fields["from"] == place.issue:
@@ -237,6 +243,7 @@ WAYS: list[Callable[[Place], None]] = [
     *(keep_a_stale_value, scale_a_number, lose_a_label, add_a_label, turn_a_flag, give_it_to_another),
     *(refer_to_another, set_back_the_status, duplicate, add_a_stranger, lose_a_comment, cut_a_comment),
     *(hang_a_comment_elsewhere, double_a_comment, lose_an_attachment, cut_an_attachment, lose_a_link, link_to_another),
+    turn_a_link,
 ]
 
 

@@ -13,9 +13,10 @@ from connectors import memory
 from connectors.memory.store import ME
 from engine.clock import Clock
 from engine.errors import Refused
+from engine.rollback import Rollbacks
 from engine.verification import Verifications
 from engine.verifier import Hearing, Verifier
-from engine.wire import Run, Verify, VerifyReport, VerifyWave
+from engine.wire import Rollback, Run, Verify, VerifyReport, VerifyWave
 from tests.engine import corruptions
 from tests.engine.memory_migration import Night, fill, go, night, write
 
@@ -96,6 +97,24 @@ def test_people_who_go_on_working_at_the_source_are_no_difference(seed: int, tmp
                 assert [(each.wave, said(each)) for each in report.waves if said(each)] == []
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+
+    go(work)
+
+
+def test_what_was_rolled_back_with_another_wave_is_not_missing(tmp_path: Path) -> None:
+    prepared(tmp_path, bad=0)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run()
+            await Rollbacks(it.conductor, it.ledger).roll_back(Rollback(wave="pilot", by="ana"))
+            await it.settled()
+            (rest,) = [each for each in (await verified(it)).waves if each.wave == "rest"]
+            assert (rest.ok, said(rest)) == (True, set())
+            counted = rest.entities[0]
+            assert (counted.read, counted.compared, counted.undone) == (57, 42, 15)
+            it.right.remove("issue", await target_of(it, "I0001"), by=ME)
+            assert said(await word(it, "rest")) == {("incident", "I0001", "missing", "")}
 
     go(work)
 
