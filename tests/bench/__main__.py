@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from tests.bench import alone, anomalies, attached, contest, manifest, profile, screen
+from tests.bench import alone, anomalies, attached, contest, manifest, profile, reconcile, screen
 from tests.bench.process import BenchError
 
 HTTP_RECORDS, LATENCIES = (20_000, 200_000), (0.0, 20.0)
@@ -21,6 +21,7 @@ QUICK_RESUME = 30_000  # fewer are done before anyone can kill it
 _SLOW, _AROUND = 7_000, 6
 _ALONE = 25_000
 _LISTED = 40_000
+_COMPARED = 200_000
 _SCREEN, _QUICK_SCREEN = 120, 15  # seconds
 _WATCH = 4  # seconds a run
 
@@ -44,6 +45,10 @@ def main() -> int:
             lambda: manifest.show(_alone(asked), asked.runs),
         ),
         "anomalies": (lambda: asked.runs * _WATCH, lambda: anomalies.show(asked.runs)),
+        "reconcile": (
+            lambda: sum(_alone(asked)) / _COMPARED * asked.runs + sum(_totals(asked)) / _LISTED + 30,
+            lambda: reconcile.show(_alone(asked), asked.runs, _totals(asked)),
+        ),
         "screen": (lambda: _QUICK_SCREEN if asked.quick else _SCREEN, lambda: screen.show(asked.quick)),
     }
     chosen = parts if asked.part == "all" else {asked.part: parts[asked.part]}
@@ -65,7 +70,18 @@ def _arguments() -> argparse.Namespace:
         "part",
         nargs="?",
         default="all",
-        choices=["all", "http", "engine", "memory", "resume", "attached", "manifest", "anomalies", "screen"],
+        choices=[
+            "all",
+            "http",
+            "engine",
+            "memory",
+            "resume",
+            "attached",
+            "manifest",
+            "anomalies",
+            "reconcile",
+            "screen",
+        ],
     )
     parser.add_argument("--records", type=int, nargs="+", help="sizes (resume and attached take the largest)")
     parser.add_argument(
@@ -110,6 +126,10 @@ def _engine_seconds(asked: argparse.Namespace) -> float:
 
 def _alone(asked: argparse.Namespace) -> list[int]:
     return list(asked.records or ALONE_RECORDS)
+
+
+def _totals(asked: argparse.Namespace) -> list[int]:
+    return list(asked.records or reconcile.TOTALS)
 
 
 def _resume(asked: argparse.Namespace) -> int:

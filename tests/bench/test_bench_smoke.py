@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench import alone, contest, manifest
+from tests.bench import alone, contest, manifest, reconcile
 from tests.bench.doubles import issues, served
 
 RECORDS = 2_000
@@ -51,3 +51,9 @@ def test_a_manifest_is_signed_and_re_checked() -> None:
     made = manifest.measure(3_000, 1)
     assert made.size > 3_000 * 80
     assert made.checker < 200e6
+
+
+def test_two_large_sets_are_compared_and_both_ways_find_the_same() -> None:
+    for who in ("ours", "polars"):
+        made = reconcile.measure(who, 20_000, 100)
+        assert made.peak < 300e6
