@@ -95,8 +95,8 @@ def idle(s: State) -> bool:
 
 
 def run(_: Shape, s: State, i: int) -> Next:
-    if i == 0 and s.wave in ("new", "rolled_back") and s.runs:
-        yield "run", s._replace(wave="working", chunk="", runs=s.runs - 1)
+    if i == 0 and s.wave in ("new", "rolled_back", "loaded") and s.runs:
+        yield "run", s._replace(wave="working", runs=s.runs - 1)
 
 
 def read(_: Shape, s: State, i: int) -> Next:
