@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
+SEEDS  ?= 2000
 
-.PHONY: help demo test check crash monkey screenshots model drift format bench clean clean-demo
+.PHONY: help demo test check crash monkey simulate screenshots model drift format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +46,9 @@ model: $(STAMP) ## every state of small waves, and 300 real ones held against th
 
 drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with users writing, for both comparisons (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py tests/engine/test_verifier.py
+
+simulate: $(STAMP) ## SEEDS=2000 bad nights on a simulated clock; `FIRST=` a seed to begin with (minutes)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(FIRST),--first $(FIRST))
 
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .
