@@ -14,8 +14,13 @@ from engine.wire import Chart, Live
 
 _SMOOTH = 5  # points that are taken together: chunks arrive whole
 _SCALE = 7  # columns of the scale
-_TITLES = {"written": "throughput", "errors": "failed calls", "retries": "calls made again"}
-_TONES = {"written": BUSY, "errors": ALARM, "retries": WARN}
+_TITLES = {
+    "written": "throughput",
+    "errors": "failed calls",
+    "retries": "calls made again",
+    "drift": "drift of what was sampled",
+}
+_TONES = {"written": BUSY, "errors": ALARM, "retries": WARN, "drift": ALARM}
 
 
 class Which(NamedTuple):
@@ -25,7 +30,7 @@ class Which(NamedTuple):
     span: str
 
 
-EVERY = tuple(Which(name, span) for name in ("written", "errors", "retries") for span in ("recent", "run"))
+EVERY = tuple(Which(name, span) for name in ("written", "errors", "retries", "drift") for span in ("recent", "run"))
 
 
 def draw(picture: Live, which: Which, width: int, height: int, ascii_only: bool) -> list[Text]:
@@ -87,4 +92,6 @@ def _figures(picture: Live, which: Which) -> Text:
     if which.name == "errors":
         share = picture.error_share
         return toned((f"{share:.1%} of calls" if which.span == "recent" else "a minute", ALARM if share else DIM))
+    if which.name == "drift":
+        return toned(("per cent", DIM))
     return toned((f"{count(status.retried)} so far" if which.span == "run" else "a minute", DIM))

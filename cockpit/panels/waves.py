@@ -20,6 +20,7 @@ ALL = "\x00all"
 OVER = frozenset({"awaiting_sign_off", "signed_off"})
 ACTIVE = frozenset({"preflight", "copying", "catching_up", "reconciling"})
 ROLLING_BACK = "rolling_back"
+_NOT_BEGUN = frozenset({"draft", "ready", "approved"})
 _STOPPED = frozenset({"failed", "needs_human"})
 _STATES = {
     "preflight": ("▶", BUSY), "copying": ("▶", BUSY), "catching_up": ("▶", BUSY), "reconciling": ("▶", BUSY),
@@ -34,7 +35,7 @@ def rows(picture: Live, width: int) -> tuple[Text, list[Row]]:
     """The heading, and a row for all of them and for each."""
     status = picture.status
     long = width >= _NARROW
-    drifts = picture.drift is not None
+    drifts = picture.drift is not None or any(wave.drift is not None for wave in status.waves)
     columns = (
         Column("", keep=9, least=1),
         Column("wave", keep=9, least=8, most=28),
@@ -123,12 +124,20 @@ def _all(picture: Live, length: int) -> list[str | Cell]:
         Cell("all", HEAD),
         Cell(f"{n} wave{'' if n == 1 else 's'}", DIM),
         Cell(meter(status.total, length), word.tone),
-        Cell(tally(status.total), HEAD),
+        Cell(_known(status), HEAD),
         Cell(f"{status.rate:,.0f}/s" if status.run else "", HEAD),
         _end_of_all(status),
         aside(status.total),
         "" if drift is None else Cell(count(drift.confirmed), ALARM if drift.confirmed else GOOD),
     ]
+
+
+def _known(status: Status) -> str:
+    """All that was counted at the sources; + where some waves were not counted yet, – where none was."""
+    unknown = [wave for wave in status.waves if not wave.buckets.planned and wave.state in _NOT_BEGUN]
+    if unknown and not status.total.planned:
+        return "–"
+    return tally(status.total) + ("+" if unknown else "")
 
 
 def _end_of_all(status: Status) -> Cell:
@@ -147,7 +156,7 @@ def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str |
     sign, word, tone = sign_of(wave, picture.status.run)
     status = picture.status
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None
-    begun = wave.state not in ("draft", "ready", "approved") or wave.buckets.to_do < wave.buckets.planned
+    begun = wave.state not in _NOT_BEGUN or wave.buckets.to_do < wave.buckets.planned
     return [
         Cell(sign, tone),
         wave.wave,
@@ -157,7 +166,7 @@ def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str |
         f"{status.rate:,.0f}/s" if moves else "",
         _end(wave, status, tone),
         aside(wave.buckets) if begun else "",
-        "",
+        "" if wave.drift is None else Cell(count(wave.drift), ALARM if wave.drift else GOOD),
     ]
 
 
@@ -186,7 +195,8 @@ def title(wave: WaveStatus, status: Status, width: int) -> Text:
     """One wave in one line: which, in what state, how far, when it ends."""
     names = [each.wave for each in status.waves]
     sign, word, tone = sign_of(wave, status.run)
-    line = toned((f" {sign} ", tone), (shortened(wave.wave, 28), HEAD), " ", (word, tone), f"  {tally(wave.buckets)}  ")
+    known = tally(wave.buckets) if wave.buckets.planned or wave.state not in _NOT_BEGUN else "–"
+    line = toned((f" {sign} ", tone), (shortened(wave.wave, 28), HEAD), " ", (word, tone), f"  {known}  ")
     tail = f" ‹ {names.index(wave.wave) + 1} of {len(names)} › "
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None
     pace = f"  {status.rate:,.0f}/s, ends {wave_eta(wave, status)}" if moves else ""

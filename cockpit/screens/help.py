@@ -9,26 +9,32 @@ from textual.screen import ModalScreen
 
 from cockpit import keys
 from cockpit.tones import DIM, HEAD, toned
-from cockpit.widgets.lines import Lines
+from cockpit.widgets.page import Page
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
     """The keys that work on the screen behind; any of the leaving keys closes it."""
 
-    BINDINGS = [Binding(key, "dismiss", show=False) for key in ("escape", "q", "question_mark", "enter")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012 - as Textual has it
+        *(Binding(key, "dismiss", show=False) for key in ("escape", "q", "question_mark", "enter")),
+        *(Binding(key, "move(1)", show=False) for key in ("down", "j")),
+        *(Binding(key, "move(-1)", show=False) for key in ("up", "k")),
+        *(Binding(key, "move(10)", show=False) for key in ("pagedown", "ctrl+f", "space")),
+        *(Binding(key, "move(-10)", show=False) for key in ("pageup", "ctrl+u")),
+    ]
 
     def __init__(self, screen: str) -> None:
         super().__init__()
         self._screen = screen
 
     def compose(self) -> ComposeResult:
-        yield Lines(id="help")
+        yield Page(id="help")
 
     def on_mount(self) -> None:
-        self.query_one(Lines).show(help_lines(self._screen))
+        self.query_one(Page).fill(help_lines(self._screen))
 
-    def on_resize(self) -> None:
-        self.query_one(Lines).show(help_lines(self._screen))
+    def action_move(self, by: int) -> None:
+        self.query_one(Page).move(by)
 
 
 def help_lines(screen: str) -> list[Text]:

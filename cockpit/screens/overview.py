@@ -128,7 +128,8 @@ class Overview(Looking, ProofDeeds, Station):
     def _charts(self, picture: Live, width: int, lines: int, several: bool) -> list[Text]:
         if lines < 2:
             return []
-        drift = charts.drift(picture, width) if several else []
+        known = picture.drift is not None and lines >= _LEAST_CHART + 2
+        drift = charts.drift(picture, width) if several or known else []
         fit = max(1, min(4, (lines - len(drift)) // 5)) if several else 1
         each, over = divmod(lines - len(drift), fit)
         shown: list[Text] = []

@@ -13,7 +13,7 @@ from cockpit.app import Cockpit
 from cockpit.client import Client
 from cockpit.screens.base import Station
 from cockpit.store import Line
-from engine.wire import Alert, HoldStatus, Live
+from engine.wire import Alert, Buckets, HoldStatus, Live
 from tests.cockpit import pictures
 from tests.cockpit.desk import HOSTILE, OBEYED
 from tests.cockpit.played import Night, played
@@ -246,3 +246,49 @@ def test_a_new_alarm_takes_the_word_and_the_key_of_its_verb(tmp_path: Path) -> N
         assert time.monotonic() - began < 5
 
     watched(tmp_path, night, (80, 24), look)
+
+
+def test_help_that_is_longer_than_the_terminal_moves(tmp_path: Path) -> None:
+    async def look(seat: Seat) -> None:
+        await seat.press("question_mark")
+        await seat.sees("Keys of overview", "below")
+        await seat.press(*["pagedown"] * 5)
+        await seat.sees("Put the cockpit aside; fg brings it back.", "Esc closes this.", "0 below")
+        await seat.press("escape")
+        await seat.sees("emea")
+
+    watched(tmp_path, a_night(), (80, 24), look)
+
+
+def test_waves_that_were_not_counted_are_not_taken_for_empty(tmp_path: Path) -> None:
+    none = [wave.model_copy(update={"buckets": Buckets(), "state": "ready"}) for wave in pictures.waves()]
+    some = [pictures.waves()[0], *none[1:]]
+
+    async def look(seat: Seat) -> None:
+        await seat.sees("1,240/1,240+")
+        night.show(pictures.picture(number=2, status=pictures.status(waves=none, total=Buckets(), run=[])))
+        await seat.comes_to(lambda: seat.text.count("–") >= 5 and "0/0" not in seat.text, "nothing is known")
+
+    total = pictures.waves()[0].buckets
+    night = a_night(pictures.picture(status=pictures.status(waves=some, total=total)))
+    watched(tmp_path, night, (120, 40), look)
+
+
+def test_what_needs_a_person_names_no_key_that_leads_where_one_is(tmp_path: Path) -> None:
+    async def look(seat: Seat) -> None:
+        await seat.press("4")
+        await seat.sees("priority 'P5' is not in the map.")
+        assert "Press 4" not in seat.text
+        await seat.press("6")
+        await seat.sees("priority 'P5' is not in the map. Press 4.")
+
+    watched(tmp_path, a_night(), (80, 24), look)
+
+
+def test_drift_is_on_the_overview_at_every_size(tmp_path: Path) -> None:
+    async def look(seat: Seat) -> None:
+        for size in SIZES:
+            await seat.resize(*size)
+            await seat.sees("0 confirmed", "0.00% of 5,000 sampled, ≤ 0.06% at 95 %")
+
+    watched(tmp_path, a_night(), (80, 24), look)
