@@ -54,6 +54,8 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
             say(*rollback_lines(seen))
         if preview or as_json:
             raise typer.Exit(codes.FAILED if seen.refusals else codes.DONE)
+        if not seen.refusals and seen.despite and not despite and not yes and sys.stdin.isatty():
+            despite = typer.prompt("Why, although it is signed off")
         if not seen.refusals and (despite.strip() or not seen.despite):
             agreed(wave, yes, "roll it back")
         command = Rollback(wave=wave, despite=despite, by=who())
