@@ -50,6 +50,9 @@ drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with user
 simulate: $(STAMP) ## SEEDS=2000 bad nights on a simulated clock; `FIRST=` a seed to begin with (minutes)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(FIRST),--first $(FIRST))
 
+mutants: $(STAMP) ## break the product on purpose, one break at a time: do the tests notice? (half an hour)
+	$(BIN)/python -m tests.mutation
+
 format: $(STAMP) ## put the code in its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

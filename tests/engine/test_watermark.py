@@ -1,0 +1,99 @@
+"""What the ledger says of how far a wave is: it never runs ahead of the work, and never falls behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from connectors import memory
+from engine.clock import Clock
+from engine.ledger import Ledger
+from engine.model import Bucket, Entry
+from engine.wire import Run
+from tests.engine.memory_migration import fill, go, night, write
+from tests.engine.test_rollback_native import At
+from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
+
+
+def test_the_watermark_moves_after_what_it_passes_was_carried_and_stays_there(tmp_path: Path) -> None:
+    write(tmp_path)
+    points: list[str] = []
+
+    def witness(when: str, point: str) -> None:
+        if when == "after":
+            points.append(point)
+
+    async def work() -> None:
+        async with night(tmp_path, witness) as it:
+            fill(it.left, 20, bad=0)
+            await it.run("pilot")
+            wave, entity = (await it.ledger.waves())["pilot"].id, await it.ledger.entity("incident")
+            before = await it.ledger.position(wave, entity)
+            it.left.edit("incident", "I0004", {"short_description": "changed since"})
+            points.clear()
+            await it.run("pilot")
+            assert "advance" in points
+            assert points.index("written") < points.index("advance")
+            assert await it.ledger.position(wave, entity) > before  # type: ignore[operator]
+
+    go(work)
+
+
+def test_every_page_is_a_chunk_however_short_it_is(tmp_path: Path) -> None:
+    write(tmp_path, source="{ page: 3 }")
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            fill(it.left, 20, bad=0)
+            await it.run()
+            wave = (await it.ledger.waves())["rest"].id
+            assert it.ledger.chunks(wave) == (7, 7)
+
+    go(work)
+
+
+def test_chunks_that_were_open_when_an_engine_died_are_closed_by_the_next(tmp_path: Path) -> None:
+    write(tmp_path)
+    left = memory.store(f"{tmp_path.name}-left")
+    fill(left, 20, bad=0)
+
+    async def work() -> None:
+        clock = Hasty(1)
+        assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), At("written"))
+        assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), Sword(0, ""))
+        async with engine(tmp_path, clock, Sword(0, "")) as it:
+            wave, entity = (await it.ledger.waves())["pilot"].id, await it.ledger.entity("incident")
+            assert await it.ledger.open_chunks(wave, entity) == []
+
+    asyncio.run(work())
+
+
+def test_what_is_written_again_is_to_be_compared_again(tmp_path: Path) -> None:
+    async def work() -> None:
+        ledger = Ledger(tmp_path / "ledger.db", Clock())
+        await ledger.open()
+        try:
+            await ledger.add_wave("pilot")
+            wave, entity = (await ledger.waves())["pilot"].id, await ledger.entity("incident")
+            entry = Entry("a", Bucket.SYNCED, "1", "v1", "f1")
+            await ledger.settle(wave, entity, [entry])
+            await ledger.drifts.found(wave, entity, [("a", "v1", "f1", "t1")], ["a"])
+            assert await ledger.drifts.dirty_count(wave, entity) == 0
+            await ledger.settle(wave, entity, [entry._replace(version="v2", print="f2")])
+            assert await ledger.drifts.dirty_count(wave, entity) == 1
+        finally:
+            await ledger.close()
+
+    asyncio.run(work())
+
+
+def test_the_ledger_waits_for_the_disk(tmp_path: Path) -> None:
+    async def work() -> None:
+        ledger = Ledger(tmp_path / "ledger.db", Clock())
+        await ledger.open()
+        try:
+            assert list(await ledger._db._writer.execute_fetchall("PRAGMA synchronous")) == [(2,)]
+        finally:
+            await ledger.close()
+
+    asyncio.run(work())
