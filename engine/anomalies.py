@@ -23,6 +23,7 @@ LEAST = 8  # batches
 _WAVES = 2  # that must have been before: by one alone nobody can tell how far waves differ
 _STRAY = 7.0  # robust standard deviations
 _SHIFT = 0.25  # population stability index: by custom, a shift that matters
+_ODD = 2  # batches of the history that may be anomalies
 _NEW = 0.02  # share of values that no batch before had
 _NEVER = 0.5  # records: what a share of nothing counts for in logarithms
 
@@ -44,6 +45,7 @@ class _Measure(NamedTuple):
     share: bool = False
     grain: float = 0.02
     rises: bool = False  # only more of it is a matter
+    below: float = math.inf  # what it usually is, at most: texts that mostly have one length are not cut there
 
 
 def judge(batch: Batch, history: Sequence[Batch]) -> list[Anomaly]:
@@ -68,13 +70,18 @@ def _numbers(batch: Batch, history: Sequence[Batch], waves: Sequence[Sequence[Ba
         return
     before, known = _table(history, keys)
     middles = np.nanmedian(before, axis=0)
-    strays = 1.4826 * np.nanmedian(np.abs(before - middles), axis=0)
+    apart = np.abs(before - middles)
+    strays = 1.4826 * np.nanmedian(apart, axis=0)
+    seldom = _seldom(apart)
     if len(waves) > 1:
         of_waves = np.array([np.nanmedian(_table(wave, keys)[0], axis=0) for wave in waves])
         strays = np.maximum(strays, np.abs(of_waves - middles).max(axis=0))
-    for key, seen, middle, stray in zip(keys, known.tolist(), middles.tolist(), strays.tolist(), strict=True):
+    columns = zip(keys, known.tolist(), middles.tolist(), strays.tolist(), seldom.tolist(), strict=True)
+    for key, seen, middle, stray, usual in columns:
         measure, now = _measure_of(key), batch.numbers[key]
-        if measure is None or seen < LEAST or (measure.rises and now < middle):
+        if measure is None or seen < LEAST or middle > measure.below or abs(now - middle) <= usual:
+            continue
+        if measure.rises and now < middle:
             continue
         by_chance = _noise(middle, batch.n) if measure.share else measure.grain
         score = abs(now - middle) / max(stray, by_chance) / _STRAY
@@ -84,6 +91,13 @@ def _numbers(batch: Batch, history: Sequence[Batch], waves: Sequence[Sequence[Ba
     # A field that was in every batch and is in none of the records now has no numbers at all.
     for key in sorted(_always(history) - set(batch.numbers)):
         yield Anomaly(key.partition(SPLIT)[0], "empty", "is in no record; it was in every batch before", 99.0)
+
+
+def _seldom(apart: Numbers) -> Numbers:
+    """How far from the middle batches were at times: what only the `_ODD` farthest went beyond, which may be anomalies
+    themselves. What came more often comes again."""
+    farthest: Numbers = np.sort(np.nan_to_num(apart, nan=0.0), axis=0)[-_ODD - 1]
+    return farthest
 
 
 def _table(batches: Sequence[Batch], keys: Sequence[str]) -> tuple[Numbers, Numbers]:
@@ -125,7 +139,9 @@ def _histograms(batch: Batch, history: Sequence[Batch], waves: Sequence[Sequence
         shifts = _stability(matrix, usual, batch.n)
         shift, strays = float(shifts[0]), shifts[1:]
         middle = float(np.median(strays))
-        limit = max(_SHIFT, middle + _STRAY * 1.4826 * float(np.median(np.abs(strays - middle))))
+        limit = max(
+            _SHIFT, middle + _STRAY * 1.4826 * float(np.median(np.abs(strays - middle))), float(_seldom(strays))
+        )
         if len(by_wave) > 1:
             at = np.cumsum([0, *map(len, by_wave)])[:-1]
             of_waves = np.add.reduceat(matrix[1:], at) / np.array([[len(wave)] for wave in by_wave])
@@ -234,6 +250,7 @@ _MEASURES: dict[str, _Measure] = {
         _said("truncation", "ends at the same length in {now} of the records, {before} before"),
         share=True,
         rises=True,
+        below=0.5,
     ),
     "length": _Measure(0.15, _lengths, grain=0.03),
     "size": _Measure(0.3, lambda now, before: ("scale", f"is {_ratio(now, before)}"), grain=0.05),
