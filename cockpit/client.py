@@ -181,6 +181,8 @@ class Client:
         path = self.state / SOCKET
         try:
             here = os.open(self.state, os.O_RDONLY | os.O_DIRECTORY)
+        except PermissionError as error:
+            raise self._not_ours() from error
         except OSError as error:
             raise NoEngine(f"No engine has worked in {self.folder} yet. Start one: cutover run") from error
         try:
@@ -200,8 +202,20 @@ class Client:
                 line.connect(path)
             except TimeoutError:
                 return  # too busy to answer is there
+            except PermissionError as error:
+                raise self._not_ours() from error
             except OSError as error:
                 raise NoEngine(f"No engine answers in {self.folder}. Its log: {self.log}") from error
+
+    def _not_ours(self) -> BadFolder:
+        try:
+            owner = self.state.owner()
+        except (OSError, KeyError):  # out of sight, or a user without a name
+            owner = "its owner"
+        return BadFolder(
+            f"{self.state} belongs to another user. Only {owner} can see and steer this migration: "
+            f"type it as {owner}, or work in a folder of your own"
+        )
 
     def _said_since(self, begins: int) -> str:
         """What the log says since this offset."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cockpit.client import Client, NoEngine
+from cockpit.client import BadFolder, Client, NoEngine
 from cockpit.store import Line, Store
 
 _AGAIN = 0.5  # seconds before another try
@@ -20,7 +20,7 @@ async def follow(client: Client, store: Store, changed: Callable[[], None]) -> N
                 store.picture, store.line, store.since, store.words, store.starting = picture, Line.LIVE, None, "", ""
                 changed()
             raise NoEngine("The engine has closed the line.")
-        except NoEngine as error:
+        except (NoEngine, BadFolder) as error:
             await _lost(client, store, str(error))
             changed()
         await asyncio.sleep(_AGAIN)

@@ -39,8 +39,16 @@ async def preflight(assembly: Assembly) -> list[CheckLine]:
         except ConnectorError as error:
             lines.append(_failed(name, "reach", error))
             continue
-        lines += [CheckLine(system=name, subject=f.subject, ok=f.ok, detail=f.detail, hint=f.hint) for f in findings]
+        lines += [
+            CheckLine(system=name, subject=f.subject, ok=f.ok, detail=_without(f.hint, f.detail), hint=f.hint)
+            for f in findings
+        ]
     return lines
+
+
+def _without(hint: str, detail: str) -> str:
+    """An error's text may end with its hint, which stands on a line of its own here."""
+    return detail.removesuffix(hint).rstrip(" .") if hint else detail
 
 
 def _reads(assembly: Assembly, system: str) -> list[Scope]:

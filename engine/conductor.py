@@ -280,7 +280,7 @@ class Conductor:
         for name in drafts:
             await self._ledger.wave_state(name, WaveState.PREFLIGHT)
         missing = [line for line in await preflight(self.assembly) if not line.ok]
-        cause = "; ".join(f"{line.system}: {line.subject}: {line.detail}. {line.hint}".strip() for line in missing)
+        cause = " ".join(f"{line.system}: {line.subject}: {line.detail}. {line.hint}".strip() for line in missing)
         for name in drafts:
             await self._ledger.wave_state(name, WaveState.DRAFT if missing else WaveState.READY, cause)
         if missing:

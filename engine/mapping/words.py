@@ -58,7 +58,8 @@ def _when(rule: When) -> str:
 
 def _conversion(rule: FromRule) -> str:
     if isinstance(rule, ValueMap):
-        return f"by a map of {len(rule.map)} values"
+        n = len(rule.map)
+        return f"by a map of {n} value" + "s" * (n != 1)
     if isinstance(rule, RichText):
         return f"{rule.rich_text.from_} to {rule.rich_text.to}"
     if isinstance(rule, Date):

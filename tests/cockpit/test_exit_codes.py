@@ -1,9 +1,14 @@
 """What a script learns from the exit code, each over real processes. The words for them: docs/exit-codes.md."""
 
+import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from cockpit import codes
+from cockpit.client import BadFolder, Client
+from engine.wire import STATE_FOLDER
 from tests.cockpit.desk import IN_DOUBT, SLOW, desk, until
 
 
@@ -154,3 +159,15 @@ def test_every_exit_code_is_explained_in_the_docs() -> None:
     text = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
     for code in (value for name, value in vars(codes).items() if name.isupper() and isinstance(value, int)):
         assert f"| {code} |" in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")
+def test_a_migration_of_another_user_says_whose_it_is_and_not_that_no_engine_runs(tmp_path: Path) -> None:
+    state = tmp_path / STATE_FOLDER
+    state.mkdir(0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(BadFolder, match="belongs to another user"):
+            Client(tmp_path).answers()
+    finally:
+        os.seteuid(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -245,10 +246,9 @@ def test_a_million_records_make_a_map_in_a_moment() -> None:
     for at in range(100_000):
         chunks.open(str(at), 10)
         chunks.close(str(at), aside=False)
-    clock = Clock()
-    began = clock.monotonic()
+    began = time.process_time()
     per, letters = chunks.cells(100_000, 400, with_aside=True)
-    assert clock.monotonic() - began < 0.1
+    assert time.process_time() - began < 0.1
     assert (per, letters) == (500, "d" * 200 + "t" * 200)
 
 
@@ -311,11 +311,10 @@ def test_a_wave_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_counting_is_cheap() -> None:
     telemetry, _ = told(1, 1)
-    clock = Clock()
-    began = clock.monotonic()
+    began = time.process_time()
     for _ in range(10_000):
         telemetry.called("pilot", "jira", Answer("create", 0.05, 201))
-    assert clock.monotonic() - began < 1.0, "100 µs a call would show at a thousand calls a second"
+    assert time.process_time() - began < 1.0, "100 µs a call would show at a thousand calls a second"
 
 
 def test_waiting_in_the_engine_is_charged_to_its_wave() -> None:

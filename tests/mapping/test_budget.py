@@ -31,8 +31,8 @@ def test_the_cost_of_a_typical_incident_is_printed(mapper: Any, capsys: Any) -> 
     chunk = [INCIDENT] * 500
     best = 1.0
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         compiled.map(chunk, {})
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     with capsys.disabled():
         print(f"\nmapping a typical incident (10 rules): {best / len(chunk) * 1e6:.1f} µs of 8")

@@ -144,10 +144,10 @@ WORST = [
 
 @pytest.mark.parametrize("source", WORST, ids=range(len(WORST)))
 def test_the_worst_that_is_allowed_ends_soon(source: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(ExpressionError, ExpressionFailed):
         run(source, xs=["abc"] * 100, s="x" * 32_000)
-    assert time.perf_counter() - start < 5  # without the bounds: minutes
+    assert time.process_time() - start < 5  # without the bounds: minutes
 
 
 def test_there_is_no_way_out_of_the_sandbox() -> None:

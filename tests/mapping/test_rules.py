@@ -264,6 +264,6 @@ def test_needs_are_all_the_fields_read_and_no_other(mapper: Any) -> None:
 def test_a_trace_says_which_rule_made_what_also_of_a_refused_record(mapper: Any) -> None:
     compiled = mapper({"x": {"from": "p", "map": {"1": "High"}}, "y": "a"}, status="s")
     x, y, status = compiled.trace(Record("k", "", {"p": "9", "a": "v", "s": "Open"}), {})
-    assert (x.field, x.rule, x.sources, x.where) == ("x", "p, by a map of 1 values", ("p",), "book.yaml:fields.x")
+    assert (x.field, x.rule, x.sources, x.where) == ("x", "p, by a map of 1 value", ("p",), "book.yaml:fields.x")
     assert x.refusal == "value not in the map"
     assert (y.value, y.refusal, status.value) == ("v", "", "Open")

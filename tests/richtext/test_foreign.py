@@ -157,9 +157,9 @@ def test_a_journal_is_stable_after_the_first_pass(check_adf: Any, pieces: list[s
 
 @pytest.mark.parametrize("piece", ["*a *", "-a ", "{{a ", "{panel:", "[a|", "!a", "{quote}"])
 def test_hostile_wiki_markup_takes_no_longer_than_its_length_asks(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     wiki_reader.read(piece * 10_000)
-    assert time.perf_counter() - start < 10  # without the bounds: about a minute
+    assert time.process_time() - start < 10  # without the bounds: about a minute
 
 
 def test_wiki_markup_comes_through() -> None:
