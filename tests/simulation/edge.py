@@ -173,7 +173,7 @@ class Edge:
             raise self._unanswered(call, told)
         if (ghost := strikes("ghost", name, call)) is not None:
             after = self.traits(entity).late_commit * self._system.chance.random()
-            self._of_the_world(self._haunt(call, args, _TIMEOUT + after if ghost.late else after))
+            self._of_the_world(self._haunt(call, args, after, after_all=ghost.late))
             await self._rest(_TIMEOUT)
             raise self._unanswered(call, told)
         if strikes("prefix", name, call):
@@ -225,7 +225,12 @@ class Edge:
         self._life.living()
         return answer
 
-    async def _haunt(self, call: str, args: tuple[Any, ...], after: float) -> None:
+    async def _haunt(self, call: str, args: tuple[Any, ...], after: float, *, after_all: bool) -> None:
+        """Applied so many seconds after it left; `after_all`: after the answer was lost, by time or by death."""
+        if after_all:
+            waiting = asyncio.ensure_future(self._life.ended.wait())
+            await asyncio.wait({waiting}, timeout=_TIMEOUT)
+            waiting.cancel()
         await asyncio.sleep(after)
         self._world.say(self.name, f"a ghost of {call} {args[0]} is applied")
         if call == "create" and self.traits(args[0]).creates.value == "native":

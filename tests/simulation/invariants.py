@@ -78,6 +78,14 @@ class Judge:
         self._strangers()
         await self._sums()
 
+    def undone(self) -> None:
+        """After all waves were rolled back: what is left of ours is what people have touched."""
+        self._strangers()
+        table = self._right.tables["issue"]
+        left = [key for key in table.keys if key in table.xids and ("issue", key) not in self._world.touched]
+        if left:
+            self._world.violated(f"a rollback of all waves leaves {len(left)} records that nobody touched: {left[:5]}")
+
     async def _entries(self, flow: Flow) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for row in (await self._life.do(self._life.ledger.waves())).values():

@@ -85,6 +85,9 @@ async def _whole(world: World, folder: Path, watching: list[Watchman]) -> Operat
         life = operator.life
         assert life is not None
         await Judge(world, left, right, life).judge()
+        if plan.ends_undone and not world.violations:
+            await operator.undo_all()
+            Judge(world, left, right, life).undone()
     await operator.close()
     return operator
 

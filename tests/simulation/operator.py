@@ -299,6 +299,17 @@ class Operator:
                     )
                 self._world.violated(f"I8: {name} cannot be loaded, it is {row.state}: {row.cause}")
 
+    async def undo_all(self) -> None:
+        """Roll every wave back, the last one first."""
+        self._world.say("operator", "all of it is to be undone")
+        life = await self._living()
+        for wave in reversed(list(await life.do(life.ledger.waves()))):
+            await self._try(self._roll_back(life, wave, "it must be"))
+            await self._over(life)
+            row = (await life.do(life.ledger.waves()))[wave]
+            if row.state is not WaveState.ROLLED_BACK:
+                self._world.violated(f"I8: {wave} cannot be rolled back, it is {row.state}: {row.cause}")
+
     async def close(self) -> None:
         if self.life is not None:
             await self.life.stop()

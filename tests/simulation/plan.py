@@ -134,8 +134,32 @@ class Plan:
         return replace(self, acts=tuple(acts))
 
 
+_MILD = 10_000  # seeds below are nights with some rest in them
+
+
 def draw(seed: int) -> Plan:
     """The night of this seed."""
+    if seed >= _MILD:
+        return _harsh(seed, _mild(seed))
+    return _mild(seed)
+
+
+def _harsh(seed: int, plan: Plan) -> Plan:
+    """More of all: faults upon faults, and an operator who leaves nothing alone."""
+    chance = Random(f"harsh {seed}")
+    plan = replace(
+        plan,
+        length=chance.choice((20.0, 60.0, 120.0)),
+        latency=chance.choice((0.01, 0.05, 0.2)),
+        pace_source=chance.choice((0.3, 1.0, 4.0)),
+        pace_target=chance.choice((2.0, 8.0, 1e9)),
+        rough=chance.random() < 0.15,
+    )
+    faults = _faults(chance, plan, chance.choice((4, 12, 24, 48)))
+    return replace(plan, faults=faults, acts=_acts(chance, plan, plan.length / chance.choice((8, 20, 50))))
+
+
+def _mild(seed: int) -> Plan:
     chance = Random(f"plan {seed}")
     length = chance.choice((30.0, 90.0, 300.0))
     creates = chance.choice(("native", "strong", "strong", "lagging", "lagging"))
@@ -171,14 +195,14 @@ def draw(seed: int) -> Plan:
         rough=chance.random() < 0.25,
         ends_undone=chance.random() < 0.25,
     )
-    faults = _faults(chance, plan)
-    acts = _acts(chance, plan)
+    faults = _faults(chance, plan, chance.choice((0, 1, 2, 4, 8, 16, 24)))
+    acts = _acts(chance, plan, 0.0)
     return replace(plan, faults=faults, acts=acts)
 
 
-def _faults(chance: Random, plan: Plan) -> tuple[Fault, ...]:
+def _faults(chance: Random, plan: Plan, many: int) -> tuple[Fault, ...]:
     made: list[Fault] = []
-    for number in range(chance.choice((0, 1, 2, 4, 8, 16, 24))):
+    for number in range(many):
         name = chance.choice(tuple(FAULTS))
         start = chance.random() * plan.length * 0.6
         long = chance.choice((5.0, 20.0, plan.length, plan.length))
@@ -206,11 +230,12 @@ def _faults(chance: Random, plan: Plan) -> tuple[Fault, ...]:
     return tuple(made)
 
 
-def _acts(chance: Random, plan: Plan) -> tuple[Act, ...]:
+def _acts(chance: Random, plan: Plan, mean: float) -> tuple[Act, ...]:
+    """`mean`: seconds between two; 0: drawn."""
     words = [word for word, weight in ACTS for _ in range(weight)]
     acts = [Act(chance.random() * 2, "run", "", chance.random())]
     passed = 0.0
-    mean = plan.length / chance.choice((2, 5, 12))
+    mean = mean or plan.length / chance.choice((2, 5, 12))
     while passed < plan.length:
         after = chance.expovariate(1 / mean)
         passed += after
