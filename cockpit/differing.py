@@ -34,7 +34,7 @@ _MEANS = {
 }
 _COLUMNS = (
     Column("", keep=9, least=1), Column("wave", keep=9, most=16), Column("class", keep=9, least=16),
-    Column("record", keep=9, most=60, grows=True), Column("field", keep=8, most=36),
+    Column("record", keep=9, least=26, most=60, grows=True), Column("field", keep=8, most=24),
     Column("at the target", keep=4, most=24), Column("by", keep=6, most=20), Column("found", keep=3, least=8),
 )  # fmt: skip
 

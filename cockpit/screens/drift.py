@@ -102,7 +102,8 @@ class DriftScreen(DriftDeeds, Filtered):
 
     def on_table_moved(self, event: Table.Moved) -> None:
         event.stop()
-        self._shown, self._open = None, False
+        if event.key != self._shown_of:  # a key may have opened that record before this came
+            self._shown, self._open = None, False
         self.update()
 
     def _move(self, by: int) -> None:
@@ -231,6 +232,8 @@ class DriftScreen(DriftDeeds, Filtered):
             self._asking = False
 
     def _read(self, row: DriftRow, *, plainly: bool) -> None:
+        if self._shown_of != name_of(row):
+            self._shown, self._shown_of = None, name_of(row)
         self.run_worker(self._both(row, plainly), group="read", exclusive=True)
 
     async def _both(self, row: DriftRow, plainly: bool) -> None:
@@ -243,5 +246,5 @@ class DriftScreen(DriftDeeds, Filtered):
             self.cockpit.say(str(error))
             return
         if self._open and self.is_active and self._row is not None and name_of(self._row) == name_of(row):
-            self._shown, self._shown_of = shown, name_of(row)
+            self._shown = shown
             self.update()

@@ -82,6 +82,8 @@ def test_what_differs_is_listed_by_class_and_both_sides_are_masked_until_asked_f
         await seat.sees("p… (7 characters)")
         await seat.press("u")
         await seat.sees("is         odd")
+        await seat.press("escape", "home", "end", "u")
+        await seat.sees("is         odd")
         await seat.press("escape", "1", "7", "enter")
         await seat.sees("o… (3 characters)")
         assert "odd" not in seat.text, "who comes back does not see the values of before"
