@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
 
 from connectors import memory
 from engine.model import WaveState
@@ -15,6 +18,13 @@ from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
 
 LATE = 60.0  # seconds after which a create without an answer may still be applied
 HASTE = Sword(0, "")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_a_dead_engine_is_left() -> Iterator[None]:
+    """What asyncio has to say of its tasks is said here, and not in the middle of something else."""
+    yield
+    gc.collect()
 
 
 class At(Sword):

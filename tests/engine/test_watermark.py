@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from connectors import memory
 from engine.clock import Clock
 from engine.ledger import Ledger
-from engine.model import Bucket, Entry
+from engine.model import Bucket, Entry, SetAside
 from engine.wire import Run
 from tests.engine.memory_migration import fill, go, night, write
 from tests.engine.test_rollback_native import At
 from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_a_dead_engine_is_left() -> Iterator[None]:
+    """What asyncio has to say of its tasks is said here, and not in the middle of something else."""
+    yield
+    gc.collect()
 
 
 def test_the_watermark_moves_after_what_it_passes_was_carried_and_stays_there(tmp_path: Path) -> None:
@@ -97,3 +108,34 @@ def test_the_ledger_waits_for_the_disk(tmp_path: Path) -> None:
             await ledger.close()
 
     asyncio.run(work())
+
+
+def test_what_was_mended_and_is_set_aside_again_is_set_aside_anew(tmp_path: Path) -> None:
+    async def work() -> None:
+        ledger = Ledger(tmp_path / "ledger.db", Clock())
+        await ledger.open()
+        try:
+            await ledger.add_wave("pilot")
+            wave, entity = (await ledger.waves())["pilot"].id, await ledger.entity("incident")
+            for _ in range(2):
+                await ledger.settle(wave, entity, [], [SetAside("a", "no such priority", "priority")])
+                assert [row.tries for row in await ledger.aside()] == [1]
+                await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "1", "v1", "f1")])
+        finally:
+            await ledger.close()
+
+    asyncio.run(work())
+
+
+def test_a_wave_whose_records_left_the_scope_is_loaded_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            fill(it.left, 20, bad=0)
+            await it.run("pilot")
+            it.left.remove("incident", "I0000")
+            status = await it.run("pilot")
+            assert (status.waves[0].state, status.waves[0].buckets.left) == ("awaiting_sign_off", 1)
+
+    go(work)

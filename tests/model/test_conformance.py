@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,13 @@ SEEDS = 100 if FULL else 2
 N, COMMENTS = 5, 3 if FULL else 2  # records; they have fewer comments each
 RUN, BACK = Run(waves=["all"], by="ana"), Rollback(wave="all", by="ana")
 FAULTS = ("drop_before", "drop_after", "late", "unavailable", "throttle")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_a_dead_engine_is_left() -> Iterator[None]:
+    """What asyncio has to say of its tasks is said here, and not in the middle of something else."""
+    yield
+    gc.collect()
 
 
 class Followed(Sword):

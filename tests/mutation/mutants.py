@@ -80,7 +80,7 @@ def _asked(mutant: Mutant, folder: Path) -> Verdict:
         )
     except subprocess.TimeoutExpired:
         return Verdict(mutant, True, "never ends")
-    if done.returncode not in (0, 1):  # no such test, or a folder that cannot be tested: that says nothing
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")) or "Timeout" in line]
+    if done.returncode and not failed:  # no such test, or a folder that cannot be tested: that says nothing
         raise RuntimeError(f"'{mutant.name}': {mutant.tests} could not be run\n{done.stdout[-2000:]}{done.stderr}")
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return Verdict(mutant, done.returncode == 1, failed[0][:200] if failed else "")
+    return Verdict(mutant, done.returncode != 0, failed[0][:200] if failed else "")
