@@ -130,7 +130,7 @@ class Creator:
         if not mine:
             return [], jobs
         intents = {job.key: open_ones[job.key] for job in mine}
-        found, absent = await self._resolve(flow, mine, intents, self._read[flow.entity], open_ones)
+        found, absent = await self._resolve(flow, mine, intents, self._read[flow.entity], open_ones, as_it_is=False)
         for job in mine:
             open_ones.pop(job.key, None)
         return found, [job for job in jobs if job.key not in intents] + absent
@@ -142,8 +142,13 @@ class Creator:
         intents: dict[str, Intent],
         left_by: datetime,
         open_ones: dict[str, Intent],
+        *,
+        as_it_is: bool = True,
     ) -> tuple[list[Job], list[Job]]:
         """(found, absent) of these creates, both certain. Their calls had left by `left_by`.
+
+        Unless `as_it_is`, another attempt has sent them: the record may have changed since, so what is found counts as
+        outdated.
 
         `open_ones` are all keys that are open in the same intents: those that are not resolved here stay open.
         """
@@ -161,11 +166,12 @@ class Creator:
             for job in jobs:
                 if (written := there.get(job.write.xid)) is not None:
                     job.exists(written.target)
+                    job.write = job.write._replace(target=written.target)
                     found.append(job)
                 else:
                     absent.append(job)
         # Entries first, then the intents go: an entry may stand beside its intent for a moment, never neither.
-        await settle(context, flow, found, aside, bucket=bucket)
+        await settle(context, flow, found, aside, bucket=bucket, stamped=as_it_is)
         for number in {intent.id for intent in intents.values()}:
             left = [
                 (key, intent.parent) for key, intent in open_ones.items() if intent.id == number and key not in intents

@@ -72,8 +72,10 @@ class Pipeline:
         moved = [job for job in there if job.entry.wave != self._context.wave]
         if moved and not flow.lasting:  # what hangs on a record goes with it to another wave
             await finish(self._context, flow, moved)
-        there += await self._creator.create(flow, [job for job in jobs if not job.entry.target])
-        there += await self._update(flow, [job for job in jobs if job.entry.target and job.outdated])
+        outdated = [job for job in jobs if job.entry.target and job.outdated]
+        created = await self._creator.create(flow, [job for job in jobs if not job.entry.target])
+        there += [job for job in created if not job.outdated]
+        there += await self._update(flow, outdated + [job for job in created if job.outdated])
         if flow.lasting and there:
             there = [job for job in there if job.key in whole] + await self._move(
                 flow, [job for job in there if job.key not in whole]
@@ -157,7 +159,7 @@ class Pipeline:
         changed: list[Job] = []
         same: list[Job] = []
         for job in jobs:
-            unchangeable = not flow.writes.updates and job.record.version == job.entry.version
+            unchangeable = not flow.writes.updates and job.entry.version in ("", job.record.version)
             if job.print == job.entry.print or unchangeable:
                 job.exists(job.entry.target)
                 same.append(job)

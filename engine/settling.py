@@ -20,10 +20,11 @@ async def settle(
     intent: int | None = None,
     in_doubt: Sequence[tuple[str, str]] = (),
     bucket: Bucket = Bucket.QUARANTINED,
+    stamped: bool = True,
 ) -> None:
     """`written` exist at the target now; `aside` go to `bucket` with their cause; `in_doubt` keeps the intent open.
 
-    `updated`: they existed before, and may refer to others than then.
+    `updated`: they existed before, and may refer to others than then. Not `stamped`: nobody knows in which version.
     """
     if not (written or aside or intent is not None):
         return
@@ -32,7 +33,7 @@ async def settle(
     references = []
     for job in written:
         key, _, target, version, _, wave = job.entry
-        job.entry = Entry(key, stage, target, version, job.print, wave)
+        job.entry = Entry(key, stage, target, version if stamped else "", job.print if stamped else "", wave)
         references += [(job.key, ref.id, ties[ref.id].to_entity, ref.key) for ref in job.mapped.refs if ref.id in ties]
     context.telemetry.count("written", len(written))
     context.telemetry.count("set_aside", len(aside))
