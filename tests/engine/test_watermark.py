@@ -139,3 +139,20 @@ def test_a_wave_whose_records_left_the_scope_is_loaded_all_the_same(tmp_path: Pa
             assert (status.waves[0].state, status.waves[0].buckets.left) == ("awaiting_sign_off", 1)
 
     go(work)
+
+
+def test_a_wave_whose_source_counts_otherwise_than_the_ledger_says_both_counts(tmp_path: Path) -> None:
+    write(tmp_path, target="{ creates: none, bulk: 1 }")
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            fill(it.left, 20, bad=0)
+            it.right.faults.add("drop_after", "create", times=1, where=lambda fields: "title" in fields)
+            await it.run("pilot")
+            (doubtful,) = [row for row in await it.ledger.aside() if row.bucket is Bucket.IN_DOUBT]
+            it.left.remove("incident", doubtful.key)
+            pilot = (await it.run("pilot")).waves[0]
+            assert pilot.state == "needs_human"
+            assert pilot.cause.startswith("count: the source counts 4 incident, the ledger 5"), pilot.cause
+
+    go(work)
