@@ -148,7 +148,7 @@ def rollback_lines(seen: RollbackPreview) -> Iterator[str]:
     for other, n in seen.references.items():
         yield f"  {count(n)} references of wave {other} to these records are loosened; a later run ties them again"
     for other, n in seen.elsewhere.items():
-        yield f"  {count(n)} of them are in the scope of wave {other}, too, which will have them to do"
+        yield f"  {count(n)} of them are in the scope of wave {other}, too: run before this one, it takes them"
     yield from (f"  {note}" for note in seen.notes)
     if seen.seconds_low is not None and seen.seconds_high is not None:
         yield f"  takes {_time(seen.seconds_low)} to {_time(seen.seconds_high)}"

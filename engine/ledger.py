@@ -287,10 +287,10 @@ class Ledger(Asides):
         return [row[0] for row in rows]
 
     async def let_go(self, wave: int, entity: int) -> list[str]:
-        """Keys in this wave's scope that another wave moved, and that have left that one's scope since."""
+        """Keys in this wave's scope that another wave moved, and that left that one's scope or were rolled back."""
         rows = await self._db.read(
-            "SELECT o.key FROM overlap o JOIN entry e ON e.entity = o.entity AND e.key = o.key "
-            "WHERE o.wave = ? AND o.entity = ? AND e.bucket = 8 ORDER BY o.key",
+            "SELECT o.key FROM overlap o LEFT JOIN entry e ON e.entity = o.entity AND e.key = o.key "
+            "WHERE o.wave = ? AND o.entity = ? AND (e.key IS NULL OR e.bucket = 8) ORDER BY o.key",
             (wave, entity),
         )
         return [row[0] for row in rows]

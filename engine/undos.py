@@ -258,10 +258,10 @@ class Undos:
     # ------------------------------------------------------------ inside
 
     def _forget(self, entity: int, keys: str) -> list[Statement]:
-        # Waves that found a record here and left it to this one (overlap) have it to do again.
+        # Other waves' overlaps stay: it is this wave's to do, unless one of them takes it first.
         statements: list[Statement] = [
             (f"DELETE FROM {table} WHERE entity = ?1 AND key IN (SELECT value FROM json_each(?2))", (entity, keys))  # noqa: S608
-            for table in ("aside", "image", "entry", "reference", "overlap")
+            for table in ("aside", "image", "entry", "reference")
         ]
         loosen = (
             "UPDATE reference SET done = 0 "

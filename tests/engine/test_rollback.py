@@ -89,12 +89,35 @@ def test_rolling_back_an_earlier_wave_leaves_the_records_of_later_ones_alone_and
             assert it.right.count("comment") == (whole - 14) * 2
             assert it.right.count("link") < links
             assert state(status, "rest")[0] == "awaiting_sign_off"
-            assert status.waves[1].buckets.to_do == 15, "what the later wave left to the pilot is open again"
-            await it.run("pilot")
+            assert [wave.buckets.to_do for wave in status.waves] == [15, 0], "it is the pilot's to do, and only once"
+            assert status.total.planned == 57
+            status = await it.run("pilot")
+            assert [wave.buckets.to_do for wave in status.waves] == [0, 0]
+            assert (status.total.planned, status.total.synced) == (57, whole)
             status = await it.run("rest")
             assert status.run_outcome == "done"
             assert (it.right.count("issue"), it.right.count("link")) == (whole, links)
             assert status.waves[1].buckets.overlap == 15
+
+    go(work)
+
+
+def test_a_later_wave_that_is_run_again_takes_what_an_earlier_one_gave_back(tmp_path: Path) -> None:
+    prepared(tmp_path, playbook=PLAYBOOK.replace("after: [pilot], ", ""))
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run()
+            whole = it.right.count("issue")
+            await rolled_back(it, "pilot")
+            status = await it.run("rest")
+            assert status.run_outcome == "done"
+            assert it.right.count("issue") == whole
+            assert status.waves[1].buckets.overlap == 0
+            status = await it.run("pilot")
+            assert status.run_outcome == "done"
+            assert (status.waves[0].buckets.overlap, status.total.planned, status.total.to_do) == (15, 57, 0)
+            assert set(it.copies().values()) == {1}
 
     go(work)
 
