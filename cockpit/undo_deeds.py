@@ -99,7 +99,7 @@ def _lines(preview: RollbackPreview) -> Iterator[Text]:
         words = f"{counted(n, 'reference')} of wave {other} to them: loosened, a later run ties them again"
         yield from paragraph(words, _WIDTH, WARN, indent=0)
     for other, n in preview.elsewhere.items():
-        words = f"{counted(n, 'record')} of them are in the scope of wave {other} too: run before this one, it takes them"
+        words = f"{counted(n, 'record')} of them are in wave {other}'s scope too: run before this one, it takes them"
         yield from paragraph(words, _WIDTH, DIM, indent=0)
     for note in preview.notes:
         yield from paragraph(note, _WIDTH, DIM, indent=0)
