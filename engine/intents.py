@@ -60,7 +60,7 @@ class Creator:
         What was created for them is found and kept known; where nobody can know, a person is asked.
         """
         context = self._context
-        left = await context.ledger.intents(context.wave, flow.entity)
+        left = await context.ledger.intents(flow.entity, context.wave)
         if not left:
             return
         known = await context.ledger.known(flow.entity, list(left))
@@ -123,7 +123,8 @@ class Creator:
         """(found, still to create): first the creates that were sent before, and whose answer nobody read."""
         context = self._context
         if flow.entity not in self._open:
-            self._open[flow.entity] = await context.ledger.intents(context.wave, flow.entity)
+            # Of every wave: a record may have come into this one's scope since another one sent it.
+            self._open[flow.entity] = await context.ledger.intents(flow.entity)
             self._read[flow.entity] = context.clock.now()
         open_ones = self._open[flow.entity]
         mine = [job for job in jobs if job.key in open_ones]

@@ -249,12 +249,12 @@ class Ledger(Asides):
         if statements:
             await self._db.write(point, statements)
 
-    async def intents(self, wave: int, entity: int) -> dict[str, Intent]:
-        """Creates that went out and were never answered, by key."""
+    async def intents(self, entity: int, wave: int | None = None) -> dict[str, Intent]:
+        """Creates that went out and were never answered, by key: of all waves, or of one. The first of a key counts."""
         rows = await self._db.read(
             "SELECT j.value->>0, mark, sent, intent.id, j.value->>1 FROM intent, json_each(intent.keys) j "
-            "WHERE wave = ? AND entity = ?",
-            (wave, entity),
+            "WHERE entity = ?1 AND ?2 IN (wave, 0) ORDER BY intent.id DESC",
+            (entity, wave or 0),
         )
         return {row[0]: Intent(*row) for row in rows}
 

@@ -104,14 +104,14 @@ def test_an_intent_stays_open_for_the_keys_without_an_answer(tmp_path: Path) -> 
     async def work(ledger: Ledger) -> None:
         wave, entity = await wave_and_entity(ledger)
         number = (await ledger.intend(wave, entity, [("a", ""), ("b", "T1"), ("c", "")], "mark-7")).id
-        assert {key: intent.mark for key, intent in (await ledger.intents(wave, entity)).items()} == dict.fromkeys(
+        assert {key: intent.mark for key, intent in (await ledger.intents(entity, wave)).items()} == dict.fromkeys(
             "abc", "mark-7"
         )
         await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "1")], intent=number, in_doubt=[("b", "T1")])
-        assert {key: one.parent for key, one in (await ledger.intents(wave, entity)).items()} == {"b": "T1"}
+        assert {key: one.parent for key, one in (await ledger.intents(entity, wave)).items()} == {"b": "T1"}
         assert await ledger.unanswered() == {(wave, entity): 1}
         await ledger.settle(wave, entity, [Entry("b", Bucket.SYNCED, "2")], intent=number)
-        assert await ledger.intents(wave, entity) == {}
+        assert await ledger.intents(entity, wave) == {}
 
     with_ledger(tmp_path, work)
 

@@ -336,6 +336,31 @@ def test_a_quarantined_record_whose_create_was_lost_is_not_created_twice(tmp_pat
     go(work)
 
 
+def test_a_record_that_another_wave_sent_without_an_answer_is_looked_for_when_it_has_come_here(tmp_path):
+    book = PLAIN.replace("after: [pilot], ", "")
+    prepared(tmp_path, n=8, target="{ creates: strong, bulk: 50, latency: 0.05 }", playbook=book)
+
+    async def work():
+        async with night(tmp_path) as it:
+            it.right.faults.add("drop_after", "create", times=1)
+            it.right.faults.add("unavailable", "find", times=None)
+            await it.conductor.run(Run(waves=["rest"], by="ana"))
+            while not it.right.count("issue"):
+                await asyncio.sleep(0.01)
+        it.right.faults.clear()
+        for record in it.left.records("incident"):
+            it.left.edit("incident", record.key, {"region": "EMEA"})
+        async with night(tmp_path) as it:
+            status = await it.run("pilot")
+            assert status.run_outcome == "done"
+            assert set(it.copies().values()) == {1}
+            status = await it.run("rest")
+            assert (status.run_outcome, status.total.planned, status.total.synced) == ("done", 8, 8)
+            assert set(it.copies().values()) == {1}
+
+    go(work)
+
+
 def test_a_create_cut_off_by_another_worker_waits_for_late_commits_in_the_same_engine(tmp_path):
     prepared(tmp_path, n=40, target="{ creates: strong, bulk: 50, late_commit: 0.8 }")
 

@@ -8,6 +8,7 @@ REGRESSIONS: dict[int, str] = {
     27: "the same as 12, after a kill",
     1103: "a refused reference of a record that had left the scope put it back into the sum: never loaded",
     1107: "the same, of another wave",
+    30215: "a create without an answer was sent again by another wave, into whose scope its record had come",
     30192: "a create found again after a kill was taken for the newest version: an edit between the two was lost",
 }
 """Of the plans as `plan.draw` makes them: whoever changes what a seed draws finds new seeds for these sentences."""
