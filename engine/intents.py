@@ -7,7 +7,7 @@ known to exist or known to be absent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connectors.kit.contract import Creates, Doubt, Written
 from connectors.kit.errors import Unavailable
@@ -31,7 +31,7 @@ class Creator:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._open: dict[int, dict[str, Intent]] = {}  # entity -> key -> an intent that nobody here waits for
-        self._read: dict[int, datetime] = {}  # entity -> when these were read: their calls had left by then
+        self._read: dict[int, float] = {}  # entity -> when these were read: their calls had left by then
 
     async def create(self, flow: Flow, jobs: list[Job]) -> list[Job]:
         """The jobs that exist at the target now. Raises what a whole call raised, after settling the others."""
@@ -67,7 +67,7 @@ class Creator:
         lost = [intent for key, intent in left.items() if key not in known or not known[key].target]
         try:
             doubts = [_doubt_of(flow, intent) for intent in lost]
-            there = await look(context, flow, doubts, context.clock.now()) if lost else {}
+            there = await look(context, flow, doubts, context.clock.monotonic()) if lost else {}
         except Unknowable:
             await settle(context, flow, [], [_undecided(flow, intent) for intent in lost], bucket=Bucket.IN_DOUBT)
         else:
@@ -113,7 +113,7 @@ class Creator:
         if doubtful:
             context.telemetry.count("in_doubt", len(doubtful))
             intents = {job.key: intent for job in doubtful}
-            found, absent = await self._resolve(flow, doubtful, intents, context.clock.now(), intents)
+            found, absent = await self._resolve(flow, doubtful, intents, context.clock.monotonic(), intents)
             written += found
         if broken is not None:
             raise broken
@@ -125,7 +125,7 @@ class Creator:
         if flow.entity not in self._open:
             # Of every wave: a record may have come into this one's scope since another one sent it.
             self._open[flow.entity] = await context.ledger.intents(flow.entity)
-            self._read[flow.entity] = context.clock.now()
+            self._read[flow.entity] = context.clock.monotonic()
         open_ones = self._open[flow.entity]
         mine = [job for job in jobs if job.key in open_ones]
         if not mine:
@@ -141,7 +141,7 @@ class Creator:
         flow: Flow,
         jobs: list[Job],
         intents: dict[str, Intent],
-        left_by: datetime,
+        left_by: float,
         open_ones: dict[str, Intent],
         *,
         as_it_is: bool = True,
@@ -181,11 +181,12 @@ class Creator:
         return found, absent
 
 
-async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: datetime) -> dict[str, Written]:
+async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: float) -> dict[str, Written]:
     """{xid: Written} of the creates that were applied. When this returns, the others are certainly absent.
 
     A call whose answer was lost may still be applied a little later (`late_commit`), and a search may show it later
-    still (`search_settle`): absence counts only when both have passed since `left_by`, when the calls had left.
+    still (`search_settle`): absence counts only when both have passed since `left_by`, when the calls had left. That is
+    of the monotonic clock: no correction of the time shortens the wait.
     """
     creates = flow.writes.creates
     if creates is Creates.NONE:
@@ -198,7 +199,7 @@ async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: d
     found: dict[str, Written] = {}
     left = list(doubts)
     for seconds in looks:
-        wait = (left_by + timedelta(seconds=seconds) - context.clock.now()).total_seconds()
+        wait = left_by + seconds - context.clock.monotonic()
         if wait > 0:
             reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
             await context.pacing.wait(reason, context.clock.sleep(wait), context.name)

@@ -82,7 +82,7 @@ async def _link(context: Context, flow: Flow, writes: list[Write]) -> list[Outco
     now = context.clock.now()
     # None of these is known to be tied: an engine before this one may have sent them, until now.
     doubts = [Doubt(write.xid, "", now, fields=write.fields) for write in writes]
-    there = await look(context, links, doubts, now)
+    there = await look(context, links, doubts, context.clock.monotonic())
     fresh = [write for write in writes if write.xid not in there]
     made = dict(zip((write.xid for write in fresh), await _batched(context, links, fresh), strict=True))
     return [there.get(write.xid) or made[write.xid] for write in writes]
