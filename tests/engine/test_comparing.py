@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.memory.store import ME
+from engine.compare import at_most
 from engine.errors import Refused
 from engine.wire import Reconcile
 from tests.engine.comparing_night import compared, comparing, drift, target_of
@@ -122,3 +123,15 @@ def test_a_wave_that_never_ran_has_nothing_to_compare(tmp_path: Path) -> None:
                 await comparing(it).reconcile(Reconcile(wave="pilot", by="ana"))
 
     go(work)
+
+
+@pytest.mark.parametrize(
+    ("differing", "sampled", "bound"),
+    [(0, 1, 0.95), (0, 20, 0.139108), (0, 100, 0.029513), (1, 10, 0.394163), (1, 20, 0.216106), (5, 100, 0.102253)],
+)
+def test_the_bound_of_a_sample_is_the_one_of_clopper_and_pearson(differing: int, sampled: int, bound: float) -> None:
+    assert at_most(differing, sampled) == pytest.approx(bound, abs=1e-6)
+
+
+def test_a_sample_that_differs_whole_bounds_nothing_and_no_sample_says_nothing() -> None:
+    assert (at_most(3, 3), at_most(0, 0)) == (1.0, None)
