@@ -1,4 +1,4 @@
-"""Where a create may be sent again, no intent tells of it: a rollback has to find what was sent all the same."""
+"""What was sent and never written down: a rollback finds it, by its intent or, where there is none, by its id."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class At(Sword):
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[tuple[memory.Store, memory.Store, Hasty]]:
-    write(folder, target=f"{{ creates: native, late_commit: {LATE} }}")
+async def world(folder: Path, creates: str = "native") -> AsyncIterator[tuple[memory.Store, memory.Store, Hasty]]:
+    write(folder, target=f"{{ creates: {creates}, late_commit: {LATE} }}")
     left, right = (memory.store(f"{folder.name}-{side}") for side in ("left", "right"))
     for i in range(4):
         fields = {"short_description": f"printer {i}", "priority": "1", "state": "1", "region": "EMEA"}
@@ -87,5 +87,19 @@ def test_a_record_that_was_created_unseen_and_is_refused_now_does_not_outlive_th
             assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
             assert right.records("issue") == []
             assert right.records("comment") == []
+
+    asyncio.run(work())
+
+
+def test_creates_without_an_answer_are_looked_up_by_their_intents_and_do_not_outlive_the_rollback(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with world(tmp_path, creates="strong") as (_, right, clock):
+            assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), At("written"))
+            assert len(right.copies("issue")) == 4
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            assert right.records("issue") == []
 
     asyncio.run(work())
