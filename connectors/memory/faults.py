@@ -50,7 +50,7 @@ class Fault(BaseModel):
     times: int | None = None  # strikes left; None: no end
     rate: float = Field(default=1.0, ge=0, le=1)
     seconds: float = 1.0  # throttle: retry after; late: the delay
-    where: str | Callable[[Mapping[str, Any]], bool] = ""  # a filter on the fields of a write; "": all
+    where: str | Callable[[Mapping[str, Any]], bool] = ""  # a filter on the fields written or deleted; "": all
     cause: str = "refused by a rule"  # of reject
     field: str = ""  # of reject
 

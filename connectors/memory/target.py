@@ -76,12 +76,14 @@ class MemoryTarget(Calls):
             raise Misconfigured(f"{entity}: this store takes no deletes", hint="Its option deletes is false")
         self._permit("delete", entity)
 
-        def work() -> list[Outcome]:
-            for target in targets:
-                self.store.remove(entity, target, by=ME)
-            return [Written(target, target, created=False) for target in targets]
+        def work(good: list[Write]) -> list[Outcome]:
+            for write in good:
+                self.store.remove(entity, write.target, by=ME)
+            return [Written(write.target, write.target, created=False) for write in good]
 
-        return await self._call("delete", entity, work)
+        there = {target: self.store.get(entity, target) for target in targets} if self._faults() else {}
+        writes = [Write(target, record.fields if (record := there.get(target)) else {}, target) for target in targets]
+        return await self._each("delete", entity, writes, work)
 
     async def canary(self, entity: str) -> float:
         xid = f"canary-{self._clock.random()}"

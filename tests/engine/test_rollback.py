@@ -199,7 +199,46 @@ def test_answers_that_get_lost_and_systems_that_are_busy_change_nothing_about_th
     go(work)
 
 
+def test_what_is_refused_once_is_tried_again_when_the_rest_is_gone(tmp_path: Path) -> None:
+    prepared(tmp_path, bad=0)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run("pilot")
+            it.right.faults.add("reject", "delete", times=1, where=lambda fields: "title" in fields)
+            status = await rolled_back(it, "pilot")
+            assert state(status, "pilot")[0] == "rolled_back"
+            assert export(it.right) == {"issue": {}, "comment": {}, "link": {}}
+            assert not await it.ledger.aside(wave="pilot")
+
+    go(work)
+
+
 def test_what_the_system_refuses_to_remove_is_listed_and_needs_a_person(tmp_path: Path) -> None:
+    prepared(tmp_path, bad=0)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run("pilot")
+            it.right.faults.add(
+                "reject", "delete", cause="locked", where=lambda fields: fields.get("title") == "printer 4 on fire"
+            )
+            status = await rolled_back(it, "pilot")
+            assert state(status, "pilot")[0] == "needs_human"
+            assert "1 incident refused" in state(status, "pilot")[1]
+            assert "cutover rollback --wave pilot" in state(status, "pilot")[1]
+            (row,) = await it.ledger.aside(wave="pilot")
+            assert (row.key, row.cause) == ("I0004", "could not be undone: locked")
+            assert it.right.count("issue") == 1
+            it.right.faults.clear()
+            status = await rolled_back(it, "pilot")
+            assert state(status, "pilot")[0] == "rolled_back"
+            assert it.right.count("issue") == 0
+
+    go(work)
+
+
+def test_where_nothing_can_be_deleted_and_no_status_stands_for_it_all_stays_and_is_listed(tmp_path: Path) -> None:
     prepared(tmp_path, bad=0, target="{ deletes: false }")
 
     async def work() -> None:

@@ -169,6 +169,23 @@ def test_one_call_can_hold_written_refused_and_lost_records(held: memory.Store, 
     assert held.copies("issue") == {"X0": 1, "X2": 1, "X3": 1}
 
 
+def test_a_delete_can_be_refused_by_what_the_record_holds(held: memory.Store, clock: Stopped) -> None:
+    target = system(held, clock)
+    for n in range(3):
+        held.put("issue", f"K{n}", {"n": n})
+    held.faults.add("reject", "delete", where="n = 1", cause="locked", times=1)
+    outcomes = asyncio.run(target.delete("issue", ["K0", "K1", "gone", "K2"]))
+    assert [(type(outcome), outcome.xid) for outcome in outcomes] == [
+        (Written, "K0"),
+        (Rejected, "K1"),
+        (Written, "gone"),
+        (Written, "K2"),
+    ]
+    assert [record.key for record in held.records("issue")] == ["K1"]
+    assert isinstance(asyncio.run(target.delete("issue", ["K1"]))[0], Written)
+    assert held.records("issue") == []
+
+
 def test_faults_can_be_written_as_options(held: memory.Store, clock: Stopped) -> None:
     rules = [{"kind": "throttle", "call": "create", "times": 1, "seconds": 7}]
     target = system(held, clock, faults=rules)
