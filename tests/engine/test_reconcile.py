@@ -10,7 +10,11 @@ import pytest
 
 from connectors.memory.store import ME
 from engine.compare import Kind
-from tests.engine.comparing_night import CORRUPTIONS, corrupt, drift, soil, target_of
+from engine.inspection import ask_once
+from engine.people import People
+from engine.reconcile import Reconciler
+from engine.sides import Sides
+from tests.engine.comparing_night import CORRUPTIONS, SECRET, corrupt, drift, soil, target_of
 from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 
 
@@ -94,6 +98,32 @@ def test_what_is_put_right_is_no_drift_any_more(tmp_path: Path) -> None:
             it.right.edit("issue", issue, {"priority": "low"}, by=ME)
             assert (await it.run("pilot")).waves[0].state == "awaiting_sign_off"
             assert await drift(it) == []
+
+    go(work)
+
+
+def test_what_differs_once_is_no_drift_and_neither_is_what_differs_otherwise_the_next_time(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            mended, other, stays = [await target_of(it, key) for key in ("I0004", "I0008", "I0012")]
+            whole = {id: dict(it.right.get("issue", id).fields) for id in (mended, other)}
+            for id in (mended, other, stays):
+                it.right.edit("issue", id, {"title": "cut"}, by=ME)
+            await soil(it)
+
+            async def between_the_looks(_seconds: float) -> None:
+                assert await drift(it) == [], "called drift after one look"
+                it.right.edit("issue", mended, whole[mended], by=ME)
+                it.right.edit("issue", other, {**whole[other], "priority": "odd"}, by=ME)
+
+            flow = it.conductor.wave("pilot").parts[0].flow
+            sides = Sides(it.ledger, People(), SECRET, ask_once)
+            tally = await Reconciler(it.ledger, 1, sides, between_the_looks).dirty(flow)
+            assert [(one.key, one.field) for one in tally.differing] == [("I0012", "title")]
+            assert await drift(it) == [("I0012", "changed", "title")]
 
     go(work)
 
