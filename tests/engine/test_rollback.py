@@ -53,7 +53,7 @@ def test_a_rolled_back_wave_leaves_the_target_as_it_was_before_it_and_can_be_loa
             it.right.put("issue", "theirs", {"title": "was there before"})
             await it.run("pilot")
             before = export(it.right)
-            await it.run("rest")
+            opened = (await it.run("rest")).waves[1].chunks_opened
             whole = export(it.right)
             status = await rolled_back(it, "rest")
             assert status.run_outcome == "done"
@@ -63,6 +63,7 @@ def test_a_rolled_back_wave_leaves_the_target_as_it_was_before_it_and_can_be_loa
             assert status.waves[1].chunks_opened == 0
             status = await it.run("rest")
             assert state(status, "rest")[0] == "awaiting_sign_off"
+            assert status.waves[1].chunks_opened == opened > 0, "it was not read again from its beginning"
             assert [len(records) for records in export(it.right).values()] == [len(r) for r in whole.values()]
             assert set(it.copies().values()) == {1}
 
