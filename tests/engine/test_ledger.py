@@ -172,6 +172,25 @@ def test_references_open_when_both_ends_exist_and_close_when_tied(tmp_path: Path
     with_ledger(tmp_path, work)
 
 
+def test_what_refers_to_a_record_that_a_rollback_forgot_is_loose_whether_its_tie_was_named_or_not(
+    tmp_path: Path,
+) -> None:
+    async def work(ledger: Ledger) -> None:
+        wave, entity = await wave_and_entity(ledger)
+        ends = [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f") for key in ("child", "goes", "stays")]
+        ties = [("child", "parent", entity, key) for key in ("goes", "stays")]
+        await ledger.settle(wave, entity, ends, references=ties)
+        await ledger.tied(entity, await ledger.open_references(wave, entity, "parent", ("", ""), 10))
+        assert await ledger.loose_references() == {}
+        await ledger.undo.outcome(wave, "goes", {entity: ["goes"]}, {}, emptied={})
+        assert await ledger.loose_references() == {wave: 1}
+        await ledger.settle(wave, entity, [Entry("goes", Bucket.SYNCED, "at another place", "v1", "f")])
+        (again,) = await ledger.open_references(wave, entity, "parent", ("", ""), 10)
+        assert (again.to_key, again.to_target) == ("goes", "at another place")
+
+    with_ledger(tmp_path, work)
+
+
 def test_a_run_that_was_cut_off_is_told_as_interrupted(tmp_path: Path) -> None:
     async def work(ledger: Ledger) -> None:
         await ledger.start_run(["pilot"], "ana", "abc")
