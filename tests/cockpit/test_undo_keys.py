@@ -157,7 +157,7 @@ def test_who_edited_what_stays_and_what_it_means_for_other_waves_is_named(tmp_pa
         await seat.sees(
             "At jira:", "40,997 removed", "3 stay: somebody else edited them since", "122,991 removed",
             "stays: incident SUP-0 (a91c0), edited by rosa at", "4 references of wave amer to them: loosened",
-            "2 records of them are in the scope of wave apac", "Time: 55 s to 5 min 30 s",
+            "2 records of them are in wave apac's scope too", "Time: 55 s to 5 min 30 s",
         )  # fmt: skip
         await seat.type("emea")
         await seat.comes_to(lambda: bool(night.commands), "the command")
