@@ -25,12 +25,13 @@ _LONGEST = 1800.0  # seconds a run
 
 
 class Ran(NamedTuple):
-    """One run: seconds from the command until every record was at the target, and until that was proven; the CPU of
-    all of it, and the process's peak memory in bytes."""
+    """One run: seconds and CPU from the command until every record was at the target, and until that was proven; the
+    process's peak memory in bytes."""
 
     copied: float
     proven: float
-    cpu: Cpu
+    cpu: Cpu  # until all was copied: what a script does, too
+    proof_cpu: Cpu  # until it was proven
     peak: int
 
 
@@ -60,9 +61,13 @@ class Engine:
         self._client.post("/check", CheckReport, canaries=0)
         before, began = cpu(self.process.pid), time.time()
         self.command()
+        with closing(Watch(self.folder)) as watch:
+            self.wait(watch.copied, "the end of the copying")
+        copying = cpu(self.process.pid).since(before)
         self.wait_until_done(records)
-        spent, peak = cpu(self.process.pid).since(before), peak_memory(self.process.pid)
-        return Ran(self._at(WaveState.CATCHING_UP) - began, self._at(WaveState.AWAITING_SIGN_OFF) - began, spent, peak)
+        proof, peak = cpu(self.process.pid).since(before), peak_memory(self.process.pid)
+        copied, proven = self._at(WaveState.CATCHING_UP) - began, self._at(WaveState.AWAITING_SIGN_OFF) - began
+        return Ran(copied, proven, copying, proof, peak)
 
     def wait_until_done(self, records: int) -> None:
         with closing(Watch(self.folder)) as watch:

@@ -27,6 +27,11 @@ class Watch:
     def synced(self) -> int:
         return int(self._db.execute("SELECT coalesce(sum(n), 0) FROM tally WHERE bucket = 1").fetchone()[0])
 
+    def copied(self) -> bool:
+        """The one wave there is has read and written all that it found."""
+        row = self._db.execute("SELECT count(*) FROM event WHERE what = 'wave catching_up'").fetchone()
+        return bool(row[0]) or bool(self.outcome())
+
     def outcome(self) -> str:
         """Of the newest run; empty while it runs."""
         row = self._db.execute("SELECT outcome FROM run ORDER BY id DESC LIMIT 1").fetchone()

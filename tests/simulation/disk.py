@@ -70,7 +70,7 @@ class Disk:
 
 
 class Connection:
-    """The part of an aiosqlite connection that the ledger uses."""
+    """The part of the engine's connection that the ledger uses."""
 
     def __init__(self, disk: Disk, path: Path, alive: Callable[[], bool]) -> None:
         self._disk = disk
@@ -100,6 +100,9 @@ class Connection:
         if self._syncs and not self._raw.in_transaction:
             self._disk.sync()
         return cursor
+
+    async def batch(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        return [(await self.execute(sql, parameters)).rowcount for sql, parameters in statements]
 
     async def executescript(self, sql: str) -> None:
         await self._turn()
