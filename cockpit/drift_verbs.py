@@ -81,7 +81,9 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         found = engine(folder).get("/drift", DriftList, wave=wave)
         say_json(found) if as_json else say(*drift_lines(found, typed(folder)))
 
-    @drift_app.command("show", epilog="Example: cutover drift show INC0010001 --unmask")
+    @drift_app.command(
+        "show", epilog="Example: cutover drift show KEY --unmask. The key is the one that `drift list` tells."
+    )
     def drift_show(
         key: Annotated[str, typer.Argument(help="The record's key at the source.")],
         folder: Folder = HERE,

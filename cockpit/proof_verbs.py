@@ -12,7 +12,7 @@ import typer
 
 from cockpit import codes
 from cockpit.client import BadFolder, Client, Refusal
-from cockpit.format import caused, count, moment
+from cockpit.format import caused, count, counted, moment
 from cockpit.recheck import recheck
 from cockpit.terminal import near, say, say_json, typed
 from engine.wire import CheckReport, Receipt, RuleResult, Sign, SignOff, Validate, Validation
@@ -106,7 +106,7 @@ def sign_lines(seen: SignOff) -> Iterator[str]:
     if seen.drift is None:
         yield "  the sides were not compared"
     else:
-        yield f"  {count(seen.drift.confirmed)} confirmed differences at {moment(seen.drift.at)}"
+        yield f"  {counted(seen.drift.confirmed, 'confirmed difference')} at {moment(seen.drift.at)}"
     if seen.loose_references:
         yield f"  {count(seen.loose_references)} references wait for other waves"
     if seen.note:
