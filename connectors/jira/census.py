@@ -25,7 +25,7 @@ class Roll:
         self._client = client
         self._meta = meta
         own = client.options.external_id
-        self._filter = f"{_clause(own.field)} is not EMPTY" if own.field else "creator = currentUser()"
+        self._filter = f"{clause_of(own.field)} is not EMPTY" if own.field else "creator = currentUser()"
         self._reading = _Signed(client, meta, own.property)
 
     async def page(self, rest: str, limit: int) -> Census:
@@ -69,5 +69,6 @@ class _Signed(Reading):
         return found
 
 
-def _clause(field: str) -> str:
+def clause_of(field: str) -> str:
+    """A field, as JQL calls it."""
     return f"cf[{field.removeprefix('customfield_')}]" if field.startswith("customfield_") else field

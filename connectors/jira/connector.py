@@ -18,6 +18,7 @@ from connectors.jira.comments import Comments
 from connectors.jira.issues import BULK, Issues
 from connectors.jira.jql import quote
 from connectors.jira.links import Links
+from connectors.jira.lookup import LookingUp
 from connectors.jira.meta import Meta
 from connectors.jira.moves import Moves
 from connectors.jira.options import options_of
@@ -60,7 +61,7 @@ CHILD_BULK = 50
 
 
 class Jira:
-    """Source, Target, Canary, Readback and Undo. Each entity's work has a file of its own; this one leads there."""
+    """Source, Target, Canary, Readback, Undo and Lookup. Each entity's work has a file of its own: this leads there."""
 
     def __init__(self, connection: Connection, ports: Ports) -> None:
         self._options = options_of(connection)
@@ -81,6 +82,7 @@ class Jira:
         self._roll = Roll(client, meta)
         self._others = Others(client, people, self._comments)
         self._restoring = Restoring(client, meta, people, self._forms, self._issues)
+        self._looking_up = LookingUp(client, meta, self._forms)
         self._traits = self._declare()
 
     def _declare(self) -> dict[str, Traits]:
@@ -294,3 +296,7 @@ class Jira:
     async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
         self._only(entity, "issue")
         return await self._restoring.restore(writes) if writes else []
+
+    async def lookup(self, entity: str, field: str, values: Sequence[str]) -> dict[str, list[Standing]]:
+        self._only(entity, "issue")
+        return await self._looking_up.of(field, values) if values else {}

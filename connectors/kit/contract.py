@@ -409,3 +409,14 @@ class Undo(Protocol):
     async def restore(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
         """Set the fields of `write.target` to exactly this (None empties one), and its external id to `write.xid` (""
         takes ours off). Twice ends as once."""
+
+
+@runtime_checkable
+class Lookup(Protocol):
+    """Optional, of a target that has `Readback` and `Undo`: finds records that were there before us, so that they are
+    updated instead of created. There `Target.update` gives the record our external id as well."""
+
+    async def lookup(self, entity: str, field: str, values: Sequence[str]) -> dict[str, list[Standing]]:
+        """Records whose `field` is exactly one of these texts, by text: none for what nobody has, two where several
+        have it, `fields` empty. May lag behind creates by `traits.search_settle`. Misconfigured when the field cannot
+        be looked up."""

@@ -27,7 +27,7 @@ def connect(connection: Connection, ports: Ports) -> Memory:
 
 
 class Memory(MemorySource, MemoryTarget, MemoryReadback):
-    """A store as Source, Target, Canary, Readback and Undo."""
+    """A store as Source, Target, Canary, Readback, Undo and Lookup."""
 
     def traits(self, entity: str) -> Traits:
         told = self.options

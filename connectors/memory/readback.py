@@ -22,6 +22,7 @@ from connectors.memory.calls import Calls
 from connectors.memory.store import ME
 
 _LINK = "link"
+_SEVERAL = 2  # records with one value: which one is meant, nobody can tell, however many more there are
 
 
 class MemoryReadback(Calls):
@@ -120,6 +121,20 @@ class MemoryReadback(Calls):
             return Written(write.xid, write.target, created=False)
 
         return await self._call("restore", entity, lambda: [one(write) for write in writes])
+
+    async def lookup(self, entity: str, field: str, values: Sequence[str]) -> dict[str, list[Standing]]:
+        self._permit("read", entity)
+
+        def work() -> dict[str, list[Standing]]:
+            found: dict[str, list[Standing]] = {value: [] for value in values}
+            before = self._visible_until()
+            for record in self.store.records(entity):
+                there = found.get(str(record.fields.get(field) or ""))
+                if there is not None and len(there) < _SEVERAL and self._visible(entity, record.key, before):
+                    there.append(self._standing(entity, record, ()))
+            return found
+
+        return await self._call("lookup", entity, work)
 
     # ------------------------------------------------------------ inside
 

@@ -35,9 +35,7 @@ class MemoryTarget(Calls):
         if not self.options.updates:
             raise Misconfigured(f"{entity}: this store takes no updates", hint="Its option updates is false")
         self._permit("update", entity)
-        return await self._each(
-            "update", entity, writes, lambda good: [self._change(entity, w.xid, w.target, w.fields) for w in good]
-        )
+        return await self._each("update", entity, writes, lambda good: [self._update(entity, write) for write in good])
 
     async def find(self, entity: str, doubts: Sequence[Doubt]) -> dict[str, Written]:
         """With `keep: false` nothing is ever there, and sending again does no harm."""
@@ -119,6 +117,12 @@ class MemoryTarget(Calls):
             return Rejected(xid, "gone at target")
         self.store.edit(entity, target, fields, by=ME)
         return Written(xid, target, created=False)
+
+    def _update(self, entity: str, write: Write) -> Outcome:
+        outcome = self._change(entity, write.xid, write.target, write.fields)
+        if write.xid and isinstance(outcome, Written):
+            self.store.tables[entity].sign(write.target, write.xid)
+        return outcome
 
     async def _each(
         self, call: str, entity: str, writes: Sequence[Write], work: Callable[[list[Write]], list[Outcome]]

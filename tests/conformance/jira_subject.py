@@ -154,6 +154,9 @@ class JiraSubject(Rehearsed):
         self.uploads[xid(100 + number)] = name = f"{SECRET}-{number}.bin"
         return "attachment", Write(xid(100 + number), {"filename": name}, parent=parent, content=pieces(data))
 
+    def known_by(self, word: str) -> tuple[str, Fields]:
+        return "Source number", {**self.write(0).fields, "customfield_10050": word}
+
     async def seen(self, target: str) -> Fields | None:
         issue = next((issue for issue in self.double.issues() if issue["id"] == target), None)
         return issue and {**issue["fields"], "project": issue["project"], "issuetype": issue["type"]}

@@ -103,6 +103,9 @@ class MemorySubject(Subject):
     def attachment_write(self, number: int, parent: str, data: bytes) -> tuple[str, Write]:
         return "attachment", Write(xid(100 + number), {"name": SECRET}, parent=parent, content=pieces(data))
 
+    def known_by(self, word: str) -> tuple[str, Fields]:
+        return "number", {"summary": f"{SECRET} known", "number": word}
+
     async def seen(self, target: str) -> Fields | None:
         record = self.store.get("issue", target)
         return None if record is None else record.fields

@@ -139,6 +139,18 @@ class KeepsItsMark(Memory):
         return await self.update(entity, writes)
 
 
+class FindsAnythingAlike(Memory):
+    async def lookup(self, entity: str, field: str, values: Sequence[str]) -> dict[str, list[Standing]]:
+        there = {str(record.fields.get(field)): record.key for record in self.store.records(entity)}
+        ids = {value: [id for text, id in there.items() if text.startswith(value)] for value in values}
+        return {value: list((await self.stand(entity, some, ())).values()) for value, some in ids.items()}
+
+
+class UpdatesWithoutAMark(Memory):
+    async def update(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        return await super().update(entity, [write._replace(xid="") for write in writes])
+
+
 _BREAKS: dict[type[Memory], str] = {
     EndsAtAShortPage: "every_record_is_read_once_and_in_key_order_whatever_the_page_size",
     RepeatsARecord: "every_record_is_read_once_and_in_key_order_whatever_the_page_size",
@@ -157,6 +169,8 @@ _BREAKS: dict[type[Memory], str] = {
     CountsEverything: "the_census_tells_everything_of_ours_once",
     NoticesNobody: "changes_by_others_are_told_with_name_and_time",
     TakesUsForAnother: "our_own_writes_are_nobody_elses",
+    FindsAnythingAlike: "a_record_is_found_by_exactly_its_text_and_by_no_other",
+    UpdatesWithoutAMark: "an_update_gives_what_was_found_our_external_id",
     KeepsItsMark: "our_mark_comes_off_with_a_restore_that_names_none",
     KeepsItsTurn: "the_count_leaves_nothing_out",
 }

@@ -13,7 +13,7 @@ A check that needs a knob which the subject lacks, or a trait that the connector
 `run` returns the reason. A check that fails raises `Broken` with a sentence.
 """
 
-from connectors.kit.conformance import readbacks, sources, targets, undos
+from connectors.kit.conformance import lookups, readbacks, sources, targets, undos
 from connectors.kit.conformance.checks import CHECKS, Broken, Check, run
 from connectors.kit.conformance.subject import OpenPacer, Subject, WallClock
 
@@ -24,6 +24,7 @@ __all__ = [
     "OpenPacer",
     "Subject",
     "WallClock",
+    "lookups",
     "readbacks",
     "run",
     "sources",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.kit.conformance.subject import Subject
-from connectors.kit.contract import Readback, Source, Target, Traits, Undo
+from connectors.kit.contract import Lookup, Readback, Source, Target, Traits, Undo
 
 Body = Callable[[Subject, Any], Awaitable[None]]
-Side = type[Source] | type[Target] | type[Readback] | type[Undo]
+Side = type[Source] | type[Target] | type[Readback] | type[Undo] | type[Lookup]
 Factory = Callable[[], AbstractAsyncContextManager[Subject]]
 
 
@@ -64,6 +64,11 @@ def of_readback(*needs: str, declares: Callable[[Traits], bool] = _always) -> Ca
 def of_undo(*needs: str, declares: Callable[[Traits], bool] = _always) -> Callable[[Body], Body]:
     """A check over `subject.target_entity`, of a target that puts back."""
     return _kept(Undo, ("target_entity", *needs), declares)
+
+
+def of_lookup(*needs: str, declares: Callable[[Traits], bool] = _always) -> Callable[[Body], Body]:
+    """A check over `subject.target_entity`, of a target that finds what was there before."""
+    return _kept(Lookup, ("target_entity", *needs), declares)
 
 
 def _kept(side: Side, needs: tuple[str, ...], declares: Callable[[Traits], bool]) -> Callable[[Body], Body]:

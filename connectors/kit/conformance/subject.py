@@ -129,6 +129,10 @@ class Subject:
         """An entity with bytes, and a record of it that hangs on `parent` and streams `data`."""
         raise NotImplementedError
 
+    def known_by(self, word: str) -> tuple[str, Fields]:
+        """A field that records can be looked up by, and the fields of a write that has this word in it."""
+        raise NotImplementedError
+
     async def seen(self, target: str) -> Fields | None:
         """The record of `target_entity` as the system holds it, by the names that writes use; None when gone."""
         raise NotImplementedError
