@@ -120,6 +120,8 @@ def rerun_lines(seen: RerunPreview) -> Iterator[str]:
         same = seen.mapping == seen.ran_with
         yield f"  playbook {seen.mapping}, " + ("as it last ran" if same else f"instead of {seen.ran_with}")
         yield f"  {count(seen.records)} records are carried again: {count(seen.changed)} change"
+        if seen.goes_on:
+            yield "  what is left of one that was cut off goes on, too"
         if seen.created:
             yield f"  {count(seen.created)} of them are created: the target lacks them"
         if seen.refused:

@@ -131,6 +131,7 @@ class Conductor:
             return Receipt(accepted=True, durable=True, effective=True, message=message)
         self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
         self._refuse_half_undone(names, states)
+        await self._refuse_another_mapping(names)
         await self._preflight([name for name in names if states[name].state in UNCHECKED])
         for name in names:
             if states[name].state in UNDONE:
@@ -182,6 +183,7 @@ class Conductor:
         rows = [row for row in rows if row.bucket in wanted]
         if not rows:
             raise Refused("No quarantined record fits. Type: cutover quarantine list")
+        await self._refuse_another_mapping({row.wave for row in rows})
         await take_back(self._ledger, rows, command.by)
         await self._ledger.note(
             command.by, "retry", command.wave, f"{len(rows)} records; cause {command.cause or 'any'}"
@@ -387,6 +389,13 @@ class Conductor:
             if states[name].state is WaveState.ROLLING_BACK:
                 raise Refused(f"Wave {name} is half rolled back. First: cutover rollback --wave {name}")
 
+    async def _refuse_another_mapping(self, names: Iterable[str]) -> None:
+        """A re-run with the former mapping that was cut off is no run with the folder's."""
+        for name in names:
+            same = await self._ledger.undo.same(name)
+            if same not in ("", self.assembly.waves[name].playbook):
+                raise Refused(cut_off(name, same))
+
     def _refuse_out_of_order(self, names: Iterable[str], states: dict[str, WaveState]) -> None:
         loaded = {name for name, state in states.items() if state in LOADED}
         for name in names:
@@ -402,3 +411,12 @@ class Conductor:
                 return False
             await self._clock.sleep(0.02)
         return True
+
+
+def cut_off(wave: str, same: str) -> str:
+    """What to type about a re-run with a former mapping that did not come to its end."""
+    return (
+        f"Wave {wave} was being carried again with playbook {same}, the one it ran with, when it was cut off; "
+        f"the folder says another thing now. Go on: cutover rerun --wave {wave} --mapping same. "
+        f"Or carry all of it again with the folder's: cutover rerun --wave {wave}"
+    )

@@ -11,7 +11,8 @@ from engine.clock import Clock
 from engine.database import Database, Statement
 from engine.model import Hold, Mark, StepState, WaveState
 
-_ACKNOWLEDGED = "acknowledged:"  # names of `meta`
+SAME = "same:"  # names of `meta`, by wave: the former playbook that a re-run goes on with until the wave is loaded
+_ACKNOWLEDGED = "acknowledged:"
 
 
 class WaveRow(NamedTuple):
@@ -91,6 +92,7 @@ class Logbook:
                     "UPDATE wave SET state = ?, cause = ?, ended = ? WHERE name = ?",
                     (WaveState.AWAITING_SIGN_OFF, note, now, wave),
                 ),
+                ("DELETE FROM meta WHERE name = ?", (SAME + wave,)),
                 self._event("engine", f"wave {WaveState.AWAITING_SIGN_OFF}", wave, note, now),
             ],
         )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from connectors.kit.errors import ConnectorError
 from engine.asides import AsideRow
 from engine.assembly import Assembly, PlannedWave
-from engine.conductor import Conductor
+from engine.conductor import Conductor, cut_off
 from engine.errors import Refused
 from engine.flow import Flow
 from engine.ledger import Ledger
@@ -51,7 +51,8 @@ class Reruns:
             self._conductor.refuse_when_busy()
         row = (await self._ledger.waves())[command.wave]
         planned = (await self._assembly(command, row)).waves[command.wave]
-        refusals = _refusals(row)
+        same = await self._ledger.undo.same(row.name)
+        refusals = _refusals(row) + _other(command, same)
         plan = RerunPlan(self._ledger, row.id, self._secret, await self._before(planned, row))
         if not refusals:
             await self._add_up(plan, command, row, planned)
@@ -69,6 +70,7 @@ class Reruns:
             fields=sums.listed(),
             refusals=refusals,
             despite=_despite(row),
+            goes_on=bool(same) and not refusals,
         )
 
     async def rerun(self, command: Rerun) -> Receipt:
@@ -78,19 +80,23 @@ class Reruns:
             self._conductor.refuse_when_busy()
             row = (await self._ledger.waves())[command.wave]
             stands = _refusals(row) + ([] if command.despite.strip() else _despite(row))
+            same = await self._ledger.undo.same(row.name)
+            for refusal in _other(command, same):
+                raise Refused(refusal)
             if stands:
                 raise Refused(f"Wave {command.wave} cannot be run again: {'; '.join(stands)}")
             assembly = await self._assembly(command, row)
             planned = assembly.waves[command.wave]
             aside = await self._aside(command)
             again = Again({}, {}) if command.failed or command.cause else await self._again(command, row, planned)
-            if not aside and not again.records and not again.children:
+            if not aside and not again.records and not again.children and not same:
                 raise Refused(f"No record of wave {command.wave} fits. What is set aside: cutover quarantine list")
             self._conductor.assembly = assembly
             if row.state is WaveState.SIGNED_OFF:
                 await void(self._ledger, row.name, command.by, "records of the wave are carried again")
             whole = planned.playbook if _whole(command) else ""
-            await self._ledger.undo.stale(row, again, command.by, whole, _in_words(command, planned))
+            same = planned.playbook if command.mapping == "same" else ""
+            await self._ledger.undo.stale(row, again, command.by, whole, _in_words(command, planned), same=same)
             await self._conductor.take_up(aside, [command.wave], command.by)
         return Receipt(accepted=True, durable=True, effective=True, message=f"Running wave {command.wave} again.")
 
@@ -209,6 +215,11 @@ def _refusals(row: WaveRow) -> list[str]:
     if row.state is WaveState.ROLLING_BACK:
         return [f"it is half rolled back. First: cutover rollback --wave {row.name}"]
     return [f"it has not run. Type: cutover run --wave {row.name}"] if row.state in _NEVER else []
+
+
+def _other(command: Rerun, same: str) -> list[str]:
+    """Part of a wave is not carried with one mapping while another part waits for the former one."""
+    return [cut_off(command.wave, same)] if same and command.mapping == "newest" and not _whole(command) else []
 
 
 def _despite(row: WaveRow) -> list[str]:

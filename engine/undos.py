@@ -10,7 +10,7 @@ import orjson
 
 from engine.clock import Clock
 from engine.database import Database, Statement
-from engine.logbook import WaveRow
+from engine.logbook import SAME, WaveRow
 from engine.model import STALE, WaveState
 
 Done = dict[str, dict[str, int]]
@@ -168,6 +168,7 @@ class Undos:
                 (state, cause, wave),
             ),
             self._event("engine", f"wave {state}", wave, detail, now),
+            ("DELETE FROM meta WHERE name = ?", (SAME + wave,)),
             ("DROP INDEX IF EXISTS undo_target", ()),
             ("DROP INDEX IF EXISTS undo_tie", ()),
         ]
@@ -219,9 +220,10 @@ class Undos:
 
     # ------------------------------------------------------------ re-runs
 
-    async def stale(self, wave: WaveRow, again: Again, by: str, playbook: str, detail: str) -> None:
+    async def stale(self, wave: WaveRow, again: Again, by: str, playbook: str, detail: str, *, same: str = "") -> None:
         """What of the wave is done will be carried again: whichever run comes next does it. One step with the wave's
-        approval. `playbook`: that the whole wave has from here on; empty when only some of it is carried again."""
+        approval. `playbook`: that the whole wave has from here on; empty when only some of it is carried again.
+        `same`: the former playbook, which it goes on with even when it is cut off; empty for that of the folder."""
         now = self._now()
         rows: list[Statement] = []
         for entity, keys in (*again.records.items(), *again.children.items()):
@@ -244,8 +246,14 @@ class Undos:
                 (WaveState.APPROVED, by, playbook, wave.id),
             ),
             self._event(by, "rerun", wave.name, detail, now),
+            ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SAME + wave.name, same)),
         ]
         await self._db.write("stale", rows)
+
+    async def same(self, wave: str) -> str:
+        """The playbook that this wave is being carried again with, whatever the folder says; else empty."""
+        rows = await self._db.read("SELECT value FROM meta WHERE name = ?", (SAME + wave,))
+        return str(rows[0][0]) if rows else ""
 
     async def keep_book(self, version: str, text: str) -> None:
         """A playbook that runs, as it is: configuration, no record."""

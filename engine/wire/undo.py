@@ -91,3 +91,4 @@ class RerunPreview(Message):
     fields: list[RerunField]  # most records first
     refusals: list[str]
     despite: list[str] = []  # noqa: RUF012  only until a reason is given; never mutated
+    goes_on: bool = False  # one with the former mapping was cut off: what is left of it is carried, too

@@ -78,7 +78,7 @@ KEYS = {
     "Rerun": "wave failed cause keys mapping by despite",
     "RerunField": "entity field records",
     "RerunPreview": "version wave state ran_with mapping records unchanged changed refused created fields refusals "
-    "despite",
+    "despite goes_on",
     "Rollback": "wave despite by",
     "RollbackPreview": "version wave state began began_by entities edited references elsewhere unanswered notes "
     "seconds_low seconds_high refusals despite systems",

@@ -15,7 +15,7 @@ from engine.clock import Clock
 from engine.errors import Refused
 from engine.rerun import Reruns
 from engine.systems import Systems
-from engine.wire import Pause, Rerun, RerunPreview, Resume, Status
+from engine.wire import Pause, Rerun, RerunPreview, Resume, Retry, Run, Status
 from runbooks.migration import Migration
 from tests.engine.memory_migration import PLAYBOOK, Night, fill, go, night, write
 
@@ -252,6 +252,56 @@ def test_cut_off_in_the_middle_the_next_run_carries_the_rest(tmp_path: Path) -> 
 
     go(first)
     go(second)
+
+
+def test_a_rerun_with_the_former_mapping_that_was_cut_off_never_goes_on_with_another_one(tmp_path: Path) -> None:
+    prepared(tmp_path, bad=0)
+
+    async def first() -> None:
+        async with night(tmp_path) as it:
+            await it.run("pilot")
+            it.left.edit("incident", "I0000", {"short_description": "changed since"})
+            it.left.edit("incident", "I0004", {"short_description": "changed since"})
+            write(tmp_path, playbook=LOUDER)
+            it.right.denied.add("update issue")
+            status = await again(it, keys=["I0000", "I0012"], mapping="same")
+            assert (status.waves[0].state, status.waves[0].buckets.in_flight) == ("failed", 2)
+
+    async def second() -> None:
+        async with night(tmp_path) as it:
+            it.right.denied.clear()
+            said = r"playbook \w+, the one it ran with.*Go on: cutover rerun --wave pilot --mapping same\. "
+            for command in (Run(by="ana"), Run(waves=["pilot"], by="ana")):
+                with pytest.raises(Refused, match=said):
+                    await it.conductor.run(command)
+            with pytest.raises(Refused, match=said):
+                await again(it, keys=["I0012"])
+            before, ran_with = export(it.right), (await previewed(it)).ran_with
+            status = await again(it, keys=["I0000"], mapping="same")
+            assert (status.run_outcome, status.waves[0].playbook) == ("done", ran_with)
+            assert len(changed(before, export(it.right))) == 2, "what changed at the source, and no priority"
+            assert fields(await previewed(it)) == {"incident.priority": 3}
+            assert (await it.run("pilot")).run_outcome == "done", "nothing stands in the way any more"
+
+    go(first)
+    go(second)
+
+
+def test_a_rerun_that_was_cut_off_when_all_was_carried_goes_on_when_it_is_typed_again(tmp_path: Path) -> None:
+    async def work(it: Night) -> None:
+        write(tmp_path, playbook=LOUDER)
+        it.left.edit("incident", "I0008", {"short_description": "changed since"})
+        it.right.denied.add("update issue")
+        assert (await again(it, mapping="same")).waves[0].state == "failed"
+        it.right.denied.clear()
+        with pytest.raises(Refused, match="it was cut off"):
+            await again(it, failed=True)
+        with pytest.raises(Refused, match="it was cut off"):
+            await it.conductor.retry(Retry(wave="pilot", by="ana"))
+        status = await again(it, cause="one that is gone by now", mapping="same")
+        assert status.run_outcome == "done"
+
+    at_night(tmp_path, work, bad=5)
 
 
 def test_a_wave_that_never_ran_is_not_run_again_nor_one_that_is_at_work(tmp_path: Path) -> None:
