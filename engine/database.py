@@ -144,7 +144,7 @@ class Database:
                 await self._writer.execute("ROLLBACK")
             for job in jobs:
                 if not job.done.done():
-                    job.done.set_exception(LedgerError(_explain(error, self.path)))
+                    self._fail(job, error)
             return
         for job, rows in counts:
             self._witness("after", job.point)
@@ -174,9 +174,13 @@ class Database:
                 if not self._writer.in_transaction:
                     raise  # a full disk ends the whole transaction, not only this part of it
                 await self._writer.execute("ROLLBACK TO job")
-                job.done.set_exception(LedgerError(_explain(error, self.path)))
+                self._fail(job, error)
             await self._writer.execute("RELEASE job")
         return counts
+
+    def _fail(self, job: _Job, error: Exception) -> None:
+        job.done.set_exception(LedgerError(_explain(error, self.path)))
+        job.done.exception()  # heard: whoever waited may have been cancelled meanwhile
 
 
 def _explain(error: Exception, path: Path) -> str:

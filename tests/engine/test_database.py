@@ -1,9 +1,11 @@
 """One writer, one reader, shared commits."""
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +89,22 @@ def test_a_caller_that_is_cancelled_does_not_undo_what_others_wait_for(tmp_path:
         await asyncio.gather(first, return_exceptions=True)
 
     with_database(tmp_path, work)
+
+
+def test_a_write_that_fails_when_its_caller_is_gone_is_no_error_that_nobody_heard(tmp_path: Path) -> None:
+    unheard: list[dict[str, Any]] = []
+
+    async def work(database: Database) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
+        gone = asyncio.create_task(database.write("bad", [("INSERT INTO nowhere VALUES (1)", ())]))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        await database.write("good", [("INSERT INTO t VALUES (1, 'x')", ())])
+        gc.collect()
+
+    with_database(tmp_path, work)
+    assert unheard == []
 
 
 def test_each_durable_write_is_witnessed_before_and_after(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ The system's side of a call is a task of the world. It goes on when the engine t
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from random import Random
@@ -29,6 +30,7 @@ from connectors.kit.contract import (
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.memory.connector import Memory
 from connectors.memory.options import Options
+from tests.simulation.loop import Loop
 from tests.simulation.plan import WRITES
 from tests.simulation.world import Dead, World
 
@@ -88,6 +90,29 @@ class System:
         hung = [write for write in writes if write.xid not in orphans]
         done = iter(await self.server.create(entity, hung) if hung else ())
         return [Rejected(w.xid, "what it hangs on is gone") if w.xid in orphans else next(done) for w in writes]
+
+
+class _Way:
+    """The way of one call to its system. What its sender does not wait for any more arrives as soon as was declared."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._at_its_end = loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._most = math.inf
+
+    async def walk(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(min(seconds, self._most), self._at_its_end.set_result, None)
+        await self._at_its_end
+
+    def hurry(self, seconds: float) -> None:
+        """At most so many seconds from now."""
+        self._most = seconds
+        if self._timer is None or self._at_its_end.done():
+            return
+        if self._timer.when() > self._loop.time() + seconds:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(seconds, self._at_its_end.set_result, None)
 
 
 class Edge:
@@ -213,15 +238,19 @@ class Edge:
     async def _there_and_back(self, call: str, args: tuple[Any, ...]) -> Any:
         """The system's part is a task of the world; the engine may die meanwhile."""
         latency = self._world.plan.latency * (100 if self._world.strikes("slow", self.name, call) else 1)
+        way = _Way(self._world.loop)
 
         async def there() -> Any:
-            await self._world.delay(latency)
+            await way.walk(self._world.seconds(latency))
             answer = await self._system.serve(call, args)
             await self._world.delay(latency)
             return answer
 
         answering = self._of_the_world(there())
-        answer = await asyncio.shield(answering)
+        try:
+            answer = await asyncio.shield(answering)
+        finally:
+            way.hurry(self._system.server.options.late_commit)  # nobody waits any more: it arrives in time, if at all
         self._life.living()
         return answer
 

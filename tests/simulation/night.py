@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import shutil
 import tempfile
@@ -104,7 +105,8 @@ def _clear_away(loop: Loop, world: World) -> None:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         except (Stuck, Dead):
             break
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    with contextlib.suppress(Stuck, Dead):  # a night that ended in a circle has no rounds left
+        loop.run_until_complete(loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close()
 

@@ -123,4 +123,8 @@ class World:
         return sum(fault.size for fault in self.plan.faults if fault.name == "clock jump" and now >= fault.start)
 
     async def delay(self, mean: float) -> None:
-        await asyncio.sleep(mean * (0.2 + self.delays.expovariate(1.0)))
+        await asyncio.sleep(self.seconds(mean))
+
+    def seconds(self, mean: float) -> float:
+        """How long something takes that takes so long on average."""
+        return mean * (0.2 + self.delays.expovariate(1.0))
