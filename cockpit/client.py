@@ -52,6 +52,7 @@ class Client:
         self.folder = folder
         self.state = folder / STATE_FOLDER
         self.log = self.state / LOG
+        self._starts = False
 
     def get(self, path: str, reply: type[Reply], timeout: float = 60.0, **params: object) -> Reply:
         return self._ask("GET", path, reply, params=params, timeout=timeout)
@@ -59,6 +60,9 @@ class Client:
     def post(
         self, path: str, reply: type[Reply], command: BaseModel | None = None, timeout: float = 60.0, **params: object
     ) -> Reply:
+        """Ask for something to be done. Raises Refusal when the engine does not do it."""
+        if self._starts:
+            self.start()  # while a person read and thought, an engine without work has ended
         body = command.model_dump_json().encode() if command is not None else None
         return self._ask("POST", path, reply, params=params, content=body, timeout=timeout)
 
@@ -89,9 +93,11 @@ class Client:
 
     def start(self) -> None:
         """Start an engine as a process of its own, which outlives this one and its terminal, unless one is there.
+        From here on a command starts it, too.
 
         Raises BadFolder when the engine cannot work with this folder, NoEngine when it does not start.
         """
+        self._starts = True
         if self.answers():
             return
         begins, process = self._spawn()

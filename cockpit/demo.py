@@ -197,8 +197,8 @@ class Demo:
 
     def _end(self, client: Client, by: str) -> int:
         """Prove it, sign it, re-check what was signed, and say how to go back."""
+        waves = client.get("/status", Status).waves  # first: an engine without work does not wait for an answer
         right = self._prove(client) and self._sign(client, by) and self._recheck()
-        waves = client.get("/status", Status).waves
         back = next((wave.wave for wave in waves if wave.state == "rolled_back"), "")
         verb, folder = typed(self.folder), near(self.folder)
         again = f'rollback --wave {waves[0].wave} --despite-sign-off "the desk wants it back"'

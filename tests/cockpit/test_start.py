@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from cockpit.client import NoEngine
+from engine.wire import Pause, Receipt, Stop
+from tests.cockpit.desk import desk, until
 from tests.test_house import modules_after
 
 HEAVY = {"runbooks.base", "runbooks.loader", "runbooks.schema", "runbooks.playbook", "runbooks.rules"}
@@ -21,3 +28,14 @@ def test_the_screen_itself_needs_neither() -> None:
 def test_a_verb_waits_neither_for_the_screen_nor_for_the_models_of_a_folder() -> None:
     loaded = modules_after("import cockpit.cli")
     assert not loaded & {*HEAVY, "textual", "ruamel.yaml"}
+
+
+def test_an_engine_that_ended_while_a_person_thought_is_there_again_for_the_command(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 1) as it:
+        hold = Pause(wave="", reason="lunch", by="ana")
+        with pytest.raises(NoEngine, match="No engine has worked"):
+            it.client.post("/pause", Receipt, hold)
+        it.client.start()
+        it.client.post("/stop", Receipt, Stop(by="ana"))
+        until(lambda: not it.client.answers(), "the engine ends", 40)
+        assert it.client.post("/pause", Receipt, hold).effective
