@@ -30,6 +30,10 @@ class Snapshots:
 
     async def take(self) -> Status:
         conductor, ledger = self._conductor, self._ledger
+        # The run first: whoever reads that it is over must find beside it what it left.
+        word, running, busy = conductor.word, list(conductor.running), conductor.busy
+        last = await ledger.last_run()
+        outcome = (last[5] or conductor.last_words or ("" if busy or conductor.busy else "interrupted")) if last else ""
         rows = await ledger.waves()
         tally, planned = await ledger.tally(), await ledger.planned()
         loose, defects = await ledger.loose_references(), await ledger.defects.counts()
@@ -52,7 +56,6 @@ class Snapshots:
             ]
             counted = ledger.chunks(row.id), loose.get(row.id, 0), drift.get(wave.name)
             waves.append(self._wave(wave, row, entities, *counted))
-        last = await ledger.last_run()
         total = _once(_add([wave.buckets for wave in waves]))
         rate = self._telemetry.rate("written")
         low, high = self._eta(waves)
@@ -60,12 +63,12 @@ class Snapshots:
         return Status(
             migration=conductor.assembly.migration.name,
             at=self._clock.now().isoformat(timespec="milliseconds"),
-            engine=conductor.word,
+            engine=word,
             pid=os.getpid(),
             began=self._began,
-            run=conductor.running,
+            run=running,
             run_by=last[1] if last else "",
-            run_outcome=(last[5] or conductor.last_words or ("" if conductor.busy else "interrupted")) if last else "",
+            run_outcome=outcome,
             rate=round(rate, 1),
             retried=self._telemetry.totals["retried"],
             in_doubt_seen=self._telemetry.totals["in_doubt"],

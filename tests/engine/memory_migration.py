@@ -12,6 +12,7 @@ from connectors import memory
 from engine.assembly import Assembly, assemble
 from engine.clock import Clock
 from engine.conductor import Conductor
+from engine.database import Connect
 from engine.ledger import Ledger
 from engine.model import Bucket
 from engine.pacing import Pacing
@@ -113,10 +114,12 @@ def write(folder: Path, *, source: str = "{}", target: str = "{}", playbook: str
 
 
 @asynccontextmanager
-async def night(folder: Path, witness: Callable[[str, str], None] | None = None):  # type: ignore[no-untyped-def]
+async def night(  # type: ignore[no-untyped-def]
+    folder: Path, witness: Callable[[str, str], None] | None = None, connect: Connect | None = None
+):
     """One engine on this folder, from start to end; the stores outlive it."""
     clock = Clock()
-    ledger = Ledger(folder / "ledger.db", clock, witness)
+    ledger = Ledger(folder / "ledger.db", clock, witness, connect)
     await ledger.open()
     pacing, telemetry, secret = Pacing(clock), Telemetry(clock), b"s" * 32
     systems = Systems(pacing)

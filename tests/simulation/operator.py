@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -35,6 +34,7 @@ from tests.simulation.world import Dead, World
 
 _BY = "ana"
 _LONG = 72 * 3600.0  # seconds within which whatever was begun must have ended, once all faults are over
+_LOOK = 900.0  # seconds after which somebody looks at a run that goes on at dawn
 _ROUNDS = 16  # of running, mending and asking, after which all of it must be loaded
 _DEADLY = ("kill", "kill at write", "power cut")
 
@@ -42,14 +42,11 @@ _DEADLY = ("kill", "kill at write", "power cut")
 class Operator:
     """Gives commands, starts engines that died, remembers what was promised."""
 
-    def __init__(
-        self, world: World, disk: Disk, systems: dict[str, System], migration: Migration, folder: Path
-    ) -> None:
+    def __init__(self, world: World, disk: Disk, systems: dict[str, System], migration: Migration) -> None:
         self._world = world
         self._disk = disk
         self._systems = systems
         self._migration = migration
-        self._folder = folder
         self._chance = Random(f"operator {world.plan.seed}")
         self.lives = 0
         self._holds: set[str] = set()  # as the engine has promised
@@ -324,9 +321,12 @@ class Operator:
         return True
 
     async def _over(self, life: Life) -> None:
-        deadline = self._world.loop.time() + _LONG
+        began = looked = self._world.loop.time()
         while life.busy:
-            if self._world.loop.time() > deadline:
+            if self._world.dawn and self._world.loop.time() > looked + _LOOK:
+                looked = self._world.loop.time()
+                await self._try(self._lift(life))  # a system that was away until dawn has made the engine hold it
+            if self._world.loop.time() > began + _LONG:
                 waits = life.pacing.reasons()
                 self._world.violated(f"I8: a run does not end; it waits for {waits}")
                 raise Dead
