@@ -40,6 +40,9 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         sample: Annotated[
             int | None, typer.Option(min=1, help="So many records of each entity, from everywhere.")
         ] = None,
+        no_children: Annotated[
+            bool, typer.Option("--no-children", help="Leave out what hangs on records: comments, attachments.")
+        ] = False,
         show_values: Annotated[
             bool, typer.Option("--show-values", help="Show values outside a map as they are. They are not kept.")
         ] = False,
@@ -51,7 +54,8 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         lead nowhere, known defects, and what the rules would refuse. Ctrl-C leaves it to go on in the engine.
         """
         client = engine(folder)
-        client.post("/profile", Receipt, Profile(entity=entity, wave=wave, sample=sample, by=who()))
+        asked = Profile(entity=entity, wave=wave, sample=sample, children=not no_children, by=who())
+        client.post("/profile", Receipt, asked)
         report = _followed(client, show_values)
         if as_json:
             say_json(report)
@@ -87,8 +91,22 @@ def lines(report: ProfileReport) -> Iterator[str]:
         whole = "" if entity.whole else ", not all there are"
         read = counted(entity.records, "record")
         yield f"{entity.entity}{of} at {entity.system}, read {moment(report.at)}: {read}{whole}"
-        yield from (f"  {line}" for line in _table(entity))
+        yield from (f"  {line}" for line in spread(entity))
+        if entity.fields:
+            yield from (f"  {line}" for line in _table(entity))
         yield from (f"  {line}" for line in concerns(entity) or ["✔ nothing to look at"])
+
+
+def spread(entity: ProfiledEntity) -> Iterator[str]:
+    """How what hangs on records is spread over them; of files, their sizes and kinds."""
+    hanging = entity.hanging
+    if hanging is None:
+        return
+    some = f"on {count(hanging.of - hanging.bare)} of {counted(hanging.of, 'record')}"
+    yield f"{some}; median {count(hanging.median)}, at most {count(hanging.most)}"
+    if (files := hanging.files) is not None and entity.records:
+        kinds = ", ".join(f"{count(n)} {kind}" for kind, n in files.kinds.items())
+        yield f"{octets(files.size)} in all, the largest {octets(files.largest)}; {kinds}"
 
 
 def _table(entity: ProfiledEntity) -> Iterator[str]:
@@ -106,7 +124,7 @@ def _row(field: ProfiledField, records: int) -> tuple[str, ...]:
 
 def concerns(entity: ProfiledEntity) -> list[str]:
     """What may go wrong, one line each; with the values behind it where there are any."""
-    return [*_whole_records(entity), *_texts(entity), *_values(entity), *_ties(entity)]
+    return [*_whole_records(entity), *_hanging(entity), *_texts(entity), *_values(entity), *_ties(entity)]
 
 
 def _whole_records(entity: ProfiledEntity) -> Iterator[str]:
@@ -119,6 +137,22 @@ def _whole_records(entity: ProfiledEntity) -> Iterator[str]:
         yield f"▲ {counted(entity.same_label, 'record')} with a {neutral(entity.label)} that another has, too"
     for name, n in entity.defects.items():
         yield f"· {counted(n, 'record')} with the known defect {neutral(name)}, remedied ({share(n, entity.records)})"
+
+
+def _hanging(entity: ProfiledEntity) -> Iterator[str]:
+    hanging = entity.hanging
+    if hanging is None:
+        return
+    if hanging.astray:
+        yield f"▲ {counted(hanging.astray, 'record hangs', 'records hang')} on none of those that were read"
+    if hanging.empty:
+        yield f"▲ {counted(hanging.empty, 'record has', 'records have')} no {'bytes' if hanging.files else 'text'}"
+    if hanging.files is not None and hanging.files.unsized:
+        yield f"▲ of {counted(hanging.files.unsized, 'record')} the source does not say the size"
+    if hanging.files is None:
+        for field in entity.fields:
+            if field.empty:
+                yield f"▲ {neutral(field.field)}: {counted(field.empty, 'record is', 'records are')} without it"
 
 
 def _texts(entity: ProfiledEntity) -> Iterator[str]:
@@ -154,6 +188,14 @@ def _ties(entity: ProfiledEntity) -> Iterator[str]:
             where = "that this migration moves" if tie.by == "scope" else "that the source has"
             orphans = f"{count(tie.orphans)} of {count(tie.looked_up)} references"
             yield f"▲ {neutral(tie.tie)}: {orphans} lead to no {tie.to} {where}"
+
+
+def octets(n: int) -> str:
+    """'12 bytes', '3.4 MB'."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if n >= size:
+            return f"{n / size:,.1f} {unit}"
+    return counted(n, "byte")
 
 
 def share(n: int, of: int) -> str:

@@ -17,8 +17,9 @@ from engine.mapping import Mapped, Ref
 from engine.mapping.remedies import DefectFailed
 from engine.mapping.values import Getter, Refusal, getter, is_empty, text_of
 from engine.sketches import Distinct, Keys, Lengths
+from engine.spread import Spread
 from engine.wire import OutsideValue, ProfiledEntity, ProfiledField, ProfiledLength, ProfiledMap, ProfiledTie
-from runbooks.playbook import EntityPair
+from runbooks.playbook import Child, EntityPair
 from runbooks.rules import AnyRule, ListOf, ValueMap, When
 
 LOOKED_UP = 2_000  # keys of a tie that are asked for
@@ -139,10 +140,14 @@ class Tied:
 
 
 class EntityProfile:
-    """Takes pages of records, and tells what it counted. `limits`: characters that the target's fields take."""
+    """Takes pages of records, and tells what it counted. `limits`: characters that the target's fields take.
+    `pair`: the rules of the records, or of what hangs on them."""
 
-    def __init__(self, flow: Flow, pair: EntityPair, limits: Mapping[str, int]) -> None:
+    def __init__(self, flow: Flow, pair: EntityPair | Child, limits: Mapping[str, int]) -> None:
         self.flow = flow
+        self.spread: Spread | None = None  # of what hangs on records
+        if isinstance(pair, Child):
+            self.spread = Spread(files=flow.has_content, texts=pair.body is not None or "body" in pair.fields)
         self.keys = Keys()
         self.ties: dict[tuple[str, str], Tied] = defaultdict(Tied)  # by name, and where they lead
         self._labels = Keys()
@@ -196,6 +201,7 @@ class EntityProfile:
             ],
             defects=dict(self._defects.most_common()),
             refused=dict(self._refused.most_common()),
+            hanging=self.spread.told() if self.spread else None,
         )
 
     # ------------------------------------------------------------ inside
@@ -216,6 +222,8 @@ class EntityProfile:
             each.add(fields)
 
     def _look_at_target(self, mapped: Mapped) -> None:
+        if self.spread is not None:
+            self.spread.look(mapped)
         for each in self._lengths:
             each.add(mapped.fields.get(each.target))
         for ref in mapped.refs:
@@ -240,14 +248,16 @@ def _texts(value: Any) -> Iterator[str]:
             yield _OBJECT
 
 
-def _value_maps(pair: EntityPair) -> Iterator[tuple[str, ValueMap]]:
+def _value_maps(pair: EntityPair | Child) -> Iterator[tuple[str, ValueMap]]:
     """(target field, rule) of every map, wherever in the rules it stands."""
-    for target, rule in pair.fields.items():
+    rules = dict(pair.fields)
+    if isinstance(pair, Child):
+        rules |= {"body": pair.body} if pair.body is not None else {}
+    elif pair.status is not None:
+        rules["status"] = pair.status.rule
+    for target, rule in rules.items():
         for each in _maps_in(rule):
             yield target, each
-    if pair.status is not None:
-        for each in _maps_in(pair.status.rule):
-            yield "status", each
 
 
 def _maps_in(rule: AnyRule) -> Iterator[ValueMap]:

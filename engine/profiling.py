@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from difflib import get_close_matches
 
@@ -65,7 +65,7 @@ class Profiles:
 
     def report(self, *, plainly: bool = False) -> ProfileReport:
         """How far it is, and at its end what was counted. `plainly`: values outside a map as they are."""
-        done = sum(len(each.keys) for each in self._profiles)
+        done = sum(len(each.keys) for each in self._profiles if each.spread is None)
         command = self._command
         whole = command is not None and command.sample is None and not self._problem
         return ProfileReport(
@@ -107,10 +107,15 @@ class Profiles:
                 counted = await flow.source.count(scope)
                 self._planned += counted if command.sample is None else min(counted, command.sample)
             for flow, scope in scopes:
-                profile = EntityProfile(flow, _pair(assembly, flow), await _limits(flow))
-                self._profiles.append(profile)
+                pair = _pair(assembly, flow)
+                profile = EntityProfile(flow, pair, await _limits(flow))
+                hanging = zip(flow.children, pair.children, strict=True) if command.children else ()
+                children = [EntityProfile(child, own, await _limits(child)) for child, own in hanging]
+                self._profiles += [profile, *children]
                 async for records in _records(flow, scope, command.sample):
                     profile.add(records)
+                    for child in children:
+                        await _add_children(child, [record.key for record in records])
             for profile in self._profiles:
                 self._ties[profile.flow.name] = {
                     (name, to): await self._orphans(assembly, tied, to, command)
@@ -165,6 +170,16 @@ async def _records(flow: Flow, scope: Scope, sample: int | None) -> AsyncIterato
                 if left <= 0:
                     return
         spans = rests
+
+
+async def _add_children(child: EntityProfile, parents: Sequence[str]) -> None:
+    assert child.spread is not None
+    flow = child.flow
+    for at in range(0, len(parents), _KEYS):
+        some = parents[at : at + _KEYS]
+        records = await flow.source.children(flow.scope(), some)
+        child.spread.add(some, records)
+        child.add(records)
 
 
 async def _limits(flow: Flow) -> dict[str, int]:

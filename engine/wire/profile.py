@@ -13,6 +13,7 @@ class Profile(Message):
     entity: str = ""  # empty: all
     wave: str = ""  # empty: all that the playbook's source filters let through, in a wave or not
     sample: int | None = Field(default=None, ge=1)  # records of each entity, from everywhere; None: all
+    children: bool = True  # with what hangs on them: comments, attachments
     by: str
 
 
@@ -65,6 +66,27 @@ class ProfiledTie(Message):
     by: str  # scope: what this migration moves; source: whether it exists at all
 
 
+class ProfiledFiles(Message):
+    """Attachments as the source lists them; no byte of them is read. Sizes in bytes."""
+
+    size: int  # of all
+    largest: int
+    unsized: int  # of which the source does not say it
+    kinds: dict[str, int]  # the first half of their content type, where it is one that everybody uses; other; unknown
+
+
+class ProfiledHanging(Message):
+    """What hangs on records, by the record."""
+
+    of: int  # records it was asked of
+    bare: int  # that have none
+    median: int  # on one record, those without counted
+    most: int
+    astray: int  # hang on none of the records that they were asked of
+    empty: int  # their text, or their bytes, would be
+    files: ProfiledFiles | None  # of attachments
+
+
 class ProfiledEntity(Message):
     entity: str
     system: str
@@ -79,6 +101,7 @@ class ProfiledEntity(Message):
     ties: list[ProfiledTie]
     defects: dict[str, int]  # records that have a known defect
     refused: dict[str, int]  # records that the rules refuse, by cause; people are taken for known
+    hanging: ProfiledHanging | None = None  # of what hangs on records; `entity` is then its name: incident/attachment
 
 
 class ProfileReport(Message):

@@ -1,5 +1,6 @@
 """`cutover profile` typed at a terminal, over real processes."""
 
+import json
 from pathlib import Path
 
 from cockpit import codes
@@ -37,6 +38,22 @@ def test_a_profile_is_a_document_for_scripts_and_may_be_of_one_wave_or_a_sample(
         wrong = it.type("profile", "--entity", "papers")
         assert (wrong.code, wrong.out) == (codes.FAILED, "")
         assert "Did you mean paper?" in wrong.err
+
+
+def test_comments_are_counted_by_the_record_they_hang_on(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 40) as it:
+        book = it.folder / "book.yaml"
+        child = "    children: [{ entity: note, target: comment, body: { from: text } }]\nwaves:"
+        book.write_text(book.read_text().replace("waves:", child))
+        notes = [{"id": f"N{at}", "parent": "K001", "text": "called" if at else "", "changed": 1} for at in range(3)]
+        (it.folder / "data" / "note.jsonl").write_text("".join(json.dumps(each) + "\n" for each in notes))
+        done = it.type("profile")
+        assert (done.code, done.err) == (codes.DONE, "")
+        assert "paper/note at left" in done.out
+        assert "on 1 of 40 records; median 0, at most 3" in done.out
+        assert "▲ 1 record has no text" in done.out
+        assert "▲ text: 1 record is without it" in done.out
+        assert "paper/note" not in it.type("profile", "--no-children").out
 
 
 def test_a_hostile_value_does_nothing_to_the_terminal(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from connectors import memory
-from connectors.kit.contract import FieldInfo
+from connectors.kit.contract import FieldInfo, Record
 from engine.clock import Clock
 from engine.errors import Refused
 from engine.profiling import Profiles
 from engine.sketches import Distinct, Keys, Lengths
+from engine.spread import Spread
 from engine.wire import Profile, ProfiledEntity, ProfileReport
 from tests.engine.memory_migration import Night, go, night, write
 
@@ -31,6 +32,9 @@ entities:
       priority: { from: priority, map: { "1": high, "4": low }, else: drop }
       kind: { from: kind, map: { a: A } }
     status: { from: state, map: { "1": open } }
+    children:
+      - { entity: note, target: comment, body: { from: text } }
+      - { entity: file, target: attachment }
     references:
       - { from: parent, to: incident, link: Relates }
       - { from: problem, to: problem, link: Causes }
@@ -62,6 +66,11 @@ def fill(folder: Path, n: int = 200) -> None:
             },
         )
     store.put("problem", "P1", {"title": "the network"})
+    for at in range(50):
+        store.put("note", f"N{at:03}", {"text": f"called {at} times" if at else ""}, parent=f"I{at // 5:04}")
+    for at in range(4):
+        named = {"file_name": f"{at}.png", "size_bytes": str(at * 1_000), "content_type": "image/png"}
+        store.put("file", f"F{at}", named if at < 3 else {}, parent="I0001")
 
 
 def spoil(folder: Path, key: str, **fields: object) -> None:
@@ -158,11 +167,51 @@ def test_references_that_lead_out_of_what_moves_are_orphans(folder: Path) -> Non
 
 def test_where_not_all_was_read_the_source_is_asked_for_the_other_end(folder: Path) -> None:
     spoil(folder, "I0015", problem="P2")
-    found = seen(folder, entity="incident", wave="pilot")
+    found = seen(folder, entity="incident", wave="pilot", children=False)
     incident = found["incident"]
     assert (list(found), incident.records) == (["incident"], 40)
     (problem,) = (tie for tie in incident.ties if tie.to == "problem")
     assert (problem.looked_up, problem.orphans, problem.by) == (4, 1, "source")
+
+
+def test_what_hangs_on_records_is_counted_by_the_record(folder: Path) -> None:
+    found = seen(folder)
+    assert list(found) == ["incident", "incident/note", "incident/file", "problem"]
+    notes, files = found["incident/note"], found["incident/file"]
+    assert (notes.records, notes.whole, notes.twice) == (50, True, 0)
+    assert notes.hanging is not None
+    assert files.hanging is not None
+    assert (notes.hanging.of, notes.hanging.bare, notes.hanging.median, notes.hanging.most) == (200, 190, 0, 5)
+    assert (notes.hanging.empty, notes.hanging.astray, notes.hanging.files) == (1, 0, None)
+    (text,) = notes.fields
+    assert (text.field, text.empty, text.longest) == ("text", 1, len("called 49 times"))
+    assert (files.hanging.of, files.hanging.bare, files.hanging.most, files.hanging.empty) == (200, 199, 4, 1)
+    of = files.hanging.files
+    assert of is not None
+    assert (of.size, of.largest, of.unsized, of.kinds) == (3_000, 2_000, 1, {"image": 3, "unknown": 1})
+    assert found["incident"].hanging is None
+
+
+def test_of_a_wave_or_a_sample_what_hangs_on_its_records_is_read(folder: Path) -> None:
+    found = seen(folder, wave="pilot", entity="incident")
+    assert {name: each.records for name, each in found.items()} == {
+        "incident": 40,
+        "incident/note": 50,
+        "incident/file": 4,
+    }
+    sampled = seen(folder, sample=50)["incident/note"]
+    assert sampled.hanging is not None
+    assert (sampled.hanging.of, sampled.whole) == (50, False)
+
+
+def test_what_hangs_on_nothing_that_was_asked_for_is_astray_and_no_type_is_told_but_of_known_names() -> None:
+    spread = Spread(files=True)
+    of = {"size": 7, "mimeType": "secret/thing"}
+    spread.add(["A", "B"], [Record("1", "1", of, "A"), Record("2", "1", of, "C")])
+    told = spread.told()
+    assert (told.of, told.bare, told.most, told.astray) == (2, 1, 1, 1)
+    assert told.files is not None
+    assert (told.files.size, told.files.kinds) == (14, {"other": 2})
 
 
 def test_a_sample_comes_from_everywhere_and_says_that_it_is_one(folder: Path) -> None:
