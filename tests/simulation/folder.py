@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from runbooks.loader import load
 from runbooks.migration import Migration
@@ -38,12 +40,21 @@ waves:
 """
 
 
-def write(folder: Path, plan: Plan) -> Migration:
+def migration(plan: Plan) -> Migration:
+    """As a folder of this night would have it."""
     limits = f", limits: {{ requests_per_second: {plan.limits['requests_per_second']} }}" if plan.limits else ""
-    (folder / "migration.yaml").write_text(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits))
     attachments = "      - { entity: attachment, target: attachment, fields: { name: name } }"
     book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
     book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
     book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
-    (folder / "book.yaml").write_text(book)
-    return load(folder)
+    return _loaded(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits), book)
+
+
+@cache
+def _loaded(text: str, book: str) -> Migration:
+    """Nothing changes a migration that was loaded, so nights of one process share it."""
+    with TemporaryDirectory(prefix="migration-") as name:
+        folder = Path(name)
+        (folder / "migration.yaml").write_text(text)
+        (folder / "book.yaml").write_text(book)
+        return load(folder)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Handle, TimerHandle
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -17,21 +20,16 @@ class Stuck(Exception):
     """Nothing will ever happen again, or things happen without end: the night cannot come to its end."""
 
 
-class _Nothing:
-    """Stands where a selector stands. Waiting for sockets is where time passes."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        self._loop.pass_time(timeout)
-        return []
+_DAY = 86_400.0  # the longest that time passes at once
+_TICK = 1e-9  # timers that are so near to each other are due together
 
 
 class Task(asyncio.Task[Result]):
     """Hashes by its number: a set of tasks is walked in the same order in every process."""
 
-    number = 0
+    def __init__(self, number: int, coroutine: Coroutine[Any, Any, Result], **kwargs: Any) -> None:
+        self.number = number  # first of all: what registers it asks for the hash at once
+        super().__init__(coroutine, **kwargs)
 
     def __hash__(self) -> int:
         return self.number
@@ -48,8 +46,8 @@ class Loop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._steps = steps
         self._tasks = 0
-        self._selector = _Nothing(self)
-        self._clock_resolution = 1e-9  # type: ignore[assignment]
+        self._ready: deque[Handle]
+        self._scheduled: list[TimerHandle]
         self.lives: dict[int, list[Task[Any]]] = {}
         self.set_task_factory(self._task)  # type: ignore[arg-type]
         self.broken: list[str] = []  # what nobody awaited
@@ -58,13 +56,48 @@ class Loop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def pass_time(self, timeout: float | None) -> None:
+    # A night is some thousand rounds of one or two callbacks. The base class looks for sockets, signals and debugging
+    # in each of them; that was a third of the night.
+
+    def _run_once(self) -> None:
+        """One round: what is ready, after time has passed until something is."""
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0]._cancelled:
+            heappop(scheduled)
         self._steps -= 1
         if self._steps < 0:
             raise Stuck("too many rounds of the loop: something turns in a circle")
-        if timeout is None:
-            raise Stuck("nobody waits for anything that can still happen")
-        self._now += timeout
+        if not ready and not self._stopping:
+            if not scheduled:
+                raise Stuck("nobody waits for anything that can still happen")
+            self._now += min(max(0.0, scheduled[0].when() - self._now), _DAY)
+        due = self._now + _TICK
+        while scheduled and scheduled[0].when() < due:
+            ready.append(heappop(scheduled))
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Handle:  # type: ignore[override]
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        timer = TimerHandle(when, callback, args, self, context)
+        heappush(self._scheduled, timer)
+        return timer
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """It is left out when its time comes."""
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """There are no threads: done at once."""
@@ -78,9 +111,8 @@ class Loop(asyncio.BaseEventLoop):
     def _task(
         self, loop: Loop, coroutine: Coroutine[Any, Any, Any], *, context: Context | None = None, **kwargs: Any
     ) -> Task[Any]:
-        task: Task[Any] = Task(coroutine, loop=self, context=context, **kwargs)
         self._tasks += 1
-        task.number = self._tasks
+        task: Task[Any] = Task(self._tasks, coroutine, loop=self, context=context, **kwargs)
         life = context.get(LIFE, 0) if context is not None else LIFE.get()
         if life:
             self.lives.setdefault(life, []).append(task)
@@ -89,9 +121,6 @@ class Loop(asyncio.BaseEventLoop):
     def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         self.broken.append(f"{context.get('message')}: {type(error).__name__}: {error}")
-
-    def _process_events(self, event_list: Any) -> None:
-        return None
 
     def _write_to_self(self) -> None:
         return None

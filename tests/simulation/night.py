@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.simulation.disk import Disk
 from tests.simulation.edge import System
-from tests.simulation.folder import write
+from tests.simulation.folder import migration
 from tests.simulation.invariants import Judge, Watchman
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.operator import Operator
@@ -77,7 +77,7 @@ async def _whole(world: World, folder: Path, watching: list[Watchman]) -> Operat
     systems = {"left": left, "right": right}
     people = People(world, left, right)
     people.fill()
-    operator = Operator(world, Disk(folder, world), systems, write(folder, plan), folder)
+    operator = Operator(world, Disk(folder, world), systems, migration(plan))
     working = asyncio.ensure_future(people.work())
     await operator.work()
     await working
