@@ -93,11 +93,14 @@ class Batches:
             filling.rows.append(records[at].fields)
             filling.ties.append(one.refs if isinstance(one, Mapped) else ())
         filling.passed += len(records)
+        kept: dict[str, str] = {}
         while len(filling.rows) >= SIZE:
             rows, filling.rows = filling.rows[:SIZE], filling.rows[SIZE:]
             ties, filling.ties = filling.ties[:SIZE], filling.ties[SIZE:]
             async with self._one_at_a_time:
-                await self._full(wave, flow, rows, ties)
+                kept |= await self._full(wave, flow, rows, ties)
+        if kept:
+            await self._ledger.set_metas(kept)
 
     async def forget(self, wave: str) -> None:
         """The wave begins anew: what was said about it is no longer so."""
@@ -107,7 +110,8 @@ class Batches:
 
     async def _full(
         self, wave: str, flow: Flow, rows: list[Mapping[str, Any]], ties: Sequence[tuple[Ref, ...]]
-    ) -> None:
+    ) -> dict[str, str]:
+        """Judge a batch, and say what is to be kept of it: {name in `meta`: value}."""
         broken = await self._broken(ties)
         history = await self._known(flow.name)
         try:
@@ -115,10 +119,10 @@ class Batches:
             found = judge(batch, [one.batch for one in sorted(history, key=lambda each: each.age)])
         except Exception as error:  # noqa: BLE001 - whatever values a source has, they are moved, judged or not
             log.error("a batch of %s could not be judged: %s", flow.name, describe(error))
-            return
-        await self._keep(flow.name, batch)
+            return {}
         if found:
             await self._tell(wave, flow.name, found)
+        return self._keep(flow.name, batch)
 
     async def _tell(self, wave: str, entity: str, found: Sequence[Anomaly]) -> None:
         told = {(each.entity, each.field, each.kind): each for each in await anomalies(self._ledger, wave)}
@@ -155,7 +159,7 @@ class Batches:
             self._history[entity] = kept
         return self._history[entity]
 
-    async def _keep(self, entity: str, batch: Batch) -> None:
+    def _keep(self, entity: str, batch: Batch) -> dict[str, str]:
         """In place of the oldest of the wave that has most: so the waves before are not pushed out by a large one."""
         history = self._history[entity]
         aged = _Aged(1 + max((one.age for one in history), default=0), batch)
@@ -167,7 +171,7 @@ class Batches:
             slot = min((one.age, at) for at, one in enumerate(history) if one.batch.wave == most)[1]
             history[slot] = aged
         kept = orjson.dumps([aged.age, batch.n, batch.wave, batch.numbers, batch.shares])
-        await self._ledger.set_meta(f"{_BATCH}{entity}:{slot}", kept.decode())
+        return {f"{_BATCH}{entity}:{slot}": kept.decode()}
 
 
 async def anomalies(ledger: Ledger, wave: str) -> list[Told]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
-from connectors.kit.contract import Feed, Page, Record, Scope
+from connectors.kit.contract import Feed, Page, Record, Scope, Write
+from connectors.kit.errors import ConnectorError
 from engine.context import Context
 from engine.errors import Refused
 from engine.flow import Flow
@@ -53,14 +55,29 @@ class Copier:
 
     async def copy(self) -> bool:
         """Everything in scope, from where the ledger says it was left. False when all had been read before."""
+        lanes = await self._context.ledger.lanes(self._context.wave, self._flow.entity)
+        if lanes:
+            return await self._copy(lanes)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._introduce())
+            return await self._copy(await self._open_lanes())
+
+    async def _introduce(self) -> None:
+        """Let the target look up what it wants to know before a create, while the first page is being read."""
+        context, flow = self._context, self._flow
+        with suppress(ConnectorError):  # the creates meet it again, and say what to do
+            async with context.pacing.step(context.name):
+                await flow.target.mark(flow.target_entity, [Write("", flow.mapper.constants)])
+
+    async def _open_lanes(self) -> dict[int, str | None]:
         context, flow, ask = self._context, self._flow, self._patience.ask
-        lanes = await context.ledger.lanes(context.wave, flow.entity)
-        if not lanes:
-            # The position comes first: what changes while we read is then seen by the catch-up.
-            position = await ask(flow.source.position, self._scope) if self.has_feed else ""
-            spans = await ask(flow.source.spans, self._scope, 1)
-            await context.ledger.open_lanes(context.wave, flow.entity, spans, position)
-            lanes = await context.ledger.lanes(context.wave, flow.entity)
+        # The position comes first: what changes while we read is then seen by the catch-up.
+        position = await ask(flow.source.position, self._scope) if self.has_feed else ""
+        spans = await ask(flow.source.spans, self._scope, 1)
+        await context.ledger.open_lanes(context.wave, flow.entity, spans, position)
+        return await context.ledger.lanes(context.wave, flow.entity)
+
+    async def _copy(self, lanes: dict[int, str | None]) -> bool:
         queue: Queue = asyncio.Queue(maxsize=self._workers)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):

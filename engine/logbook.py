@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -41,7 +41,10 @@ class Logbook:
         return str((await self._db.read("SELECT value FROM meta WHERE name = ?", (name,)))[0][0])
 
     async def set_meta(self, name: str, value: str) -> None:
-        await self._db.write("meta", [("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))])
+        await self.set_metas({name: value})
+
+    async def set_metas(self, values: Mapping[str, str]) -> None:
+        await self._db.write("meta", [("INSERT OR REPLACE INTO meta VALUES (?, ?)", each) for each in values.items()])
 
     async def get_meta(self, name: str) -> str | None:
         rows = await self._db.read("SELECT value FROM meta WHERE name = ?", (name,))

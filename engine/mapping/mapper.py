@@ -31,7 +31,7 @@ from engine.richtext import TextError
 from runbooks.defects import Defect
 from runbooks.playbook import Child, EntityPair, StatusRule
 from runbooks.playbook import Reference as Tie
-from runbooks.rules import AnyRule
+from runbooks.rules import AnyRule, Constant
 
 
 class MappingError(EngineError):
@@ -72,6 +72,7 @@ class Mapper:
         self.people = tuple(sorted(compiler.people))
         self.references = tuple(sorted(compiler.references | {tie.from_ for tie in ties}))
         self.makes = tuple(step.name for step in fields)
+        self.constants = {step.name: step.rule.constant for step in fields if isinstance(step.rule, Constant)}
         self.ties = _tie_kinds(ties, compiler.reference_fields)
         self.children = tuple(children)
         self._fields = [(step.name, step.make) for step in fields]
