@@ -20,6 +20,7 @@ from engine.flow import Flow
 from engine.inspection import ask_once
 from engine.ledger import Ledger
 from engine.logbook import WaveRow
+from engine.masks import masked
 from engine.model import UNCHECKED, UNDONE, WORKING, Bucket, Entry
 from engine.pacing import Pacing
 from engine.people import People
@@ -268,11 +269,11 @@ def _told(difference: dict[str, Any]) -> dict[str, str]:
 
 
 def _shown(value: Any, plainly: bool) -> str:
-    """A value for a screen; masked: its first character and its length."""
+    """A value for a screen, or what may be shown of it unasked."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str).decode()
-    return text if plainly else f"{text[:1]}… ({len(text):,} characters)"
+    return text if plainly else masked(text)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> str:

@@ -287,7 +287,8 @@ async def _answer(answer: Answer, request: Request) -> Response:
         return answered if isinstance(answered, Response) else _json(answered, 200)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        return _json(Problem(error=f"The command is not understood: {wrong}"), 422)
+        hint = "If cutover was changed since this engine started, type: cutover stop"
+        return _json(Problem(error=f"The command is not understood: {wrong}. {hint}"), 422)
     except LoadError as error:
         return _json(Problem(error=str(error)), 422)
     except EngineError as error:

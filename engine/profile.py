@@ -16,6 +16,7 @@ from engine.flow import Flow
 from engine.mapping import Mapped, Ref
 from engine.mapping.remedies import DefectFailed
 from engine.mapping.values import Getter, Refusal, getter, is_empty, text_of
+from engine.masks import masked
 from engine.sketches import Distinct, Keys, Lengths
 from engine.spread import Spread
 from engine.wire import OutsideValue, ProfiledEntity, ProfiledField, ProfiledLength, ProfiledMap, ProfiledTie
@@ -97,7 +98,7 @@ class _Mapping:
     def told(self, plainly: bool) -> ProfiledMap:
         shown: Counter[str] = Counter()
         for text, n in self._values.items():
-            shown[text if plainly else f"{text[:1]}… ({len(text):,} characters)"] += n
+            shown[text if plainly else masked(text)] += n
         otherwise = self._rule.else_
         return ProfiledMap(
             field=self._rule.from_,

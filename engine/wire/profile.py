@@ -32,7 +32,7 @@ class ProfiledField(Message):
 
 
 class OutsideValue(Message):
-    value: str  # its first character and its length, or, where asked for, the value
+    value: str  # its first character and its length (of one character: nothing), or, where asked for, the value
     records: int
 
 

@@ -135,6 +135,9 @@ def test_values_outside_a_map_are_counted_and_named_only_where_asked_for(folder:
     assert [(each.value, each.records) for each in priority.values] == [("u… (7 characters)", 5)]
     assert incident.refused == {"kind: value not in the map": 1}
     assert "secret" not in incident.model_dump_json()
+    spoil(folder, "I0020", kind="x")
+    assert [each.value for each in seen(folder)["incident"].maps[1].values] == ["s… (11 characters)", "… (1 character)"]
+    spoil(folder, "I0020", kind="a")
     shown = seen(folder, plainly=True)["incident"]
     assert [each.value for each in shown.maps[1].values] == ["secret kind"]
     assert b"secret kind" not in b"".join(path.read_bytes() for path in folder.glob("ledger.db*"))
