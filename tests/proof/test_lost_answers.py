@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from connectors.rehearsal.faults import Rule
 from connectors.rehearsal.jira import JiraDouble
 from connectors.rehearsal.servicenow import ServiceNowDouble
-from engine.wire import Status
-from tests.proof.night import ALL_AT_ONCE, full, night, until
+from engine.wire import Pause, Resume, Status
+from tests.proof.night import ALL_AT_ONCE, edit, full, night, until
 from tests.proof.truth import proven
 
 Prepare = Callable[[ServiceNowDouble, JiraDouble], None]
@@ -53,6 +54,25 @@ def test_a_create_that_is_applied_only_after_its_connection_was_lost_is_not_made
         it.kill()
         assert it.created() == 0
         proven(it, it.drive())
+
+
+def test_what_the_target_is_asked_before_the_first_page_may_fail(tmp_path: Path) -> None:
+    asked = "GET .*/createmeta/DESK/issuetypes$"
+    with night(tmp_path, 20, waves=ALL_AT_ONCE, jira={"attempts": 2}) as it:
+        edit(it.folder / "playbooks" / "incidents.yaml", everything_to_one_project)
+        it.servicenow.latency = 0.2
+        it.start()
+        it.command("/pause", Pause(reason="once it is checked", by="ana"))
+        it.run()
+        it.jira.faults.add(Rule(asked, "status_before", times=2, args={"code": 500}))
+        it.command("/resume", Resume(by="ana"))
+        until(lambda: it.jira.faults.fired["status_before"] == 2, "the target was asked")
+        assert it.created() == 0 and it.jira.calls["POST /rest/api/3/issue/bulk"] == 0
+        proven(it, it.ended())
+
+
+def everything_to_one_project(book: Any) -> None:
+    book["entities"][0]["fields"] |= {"project": {"constant": "DESK"}, "issuetype": {"constant": "Task"}}
 
 
 def test_bad_weather_of_every_kind_on_both_sides(tmp_path: Path) -> None:
