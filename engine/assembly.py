@@ -151,6 +151,7 @@ async def _child(parent: Flow, child: Child, mapper: Mapper, program: str, ledge
         parent,
         name=name,
         entity=await ledger.entity(name),
+        hangs_on=parent.entity,
         whose=_whose(program, name, parent.source_system),
         label="",
         source_entity=child.entity,

@@ -236,7 +236,9 @@ class Conductor:
             # What hangs on a record is whole as it is; a record's status and comments are taken up by the next run.
             bucket = Bucket.SYNCED if row.parent else Bucket.IN_FLIGHT
             entry = Entry(row.key, bucket, command.target, known.version)
-            await self._ledger.settle(wave, number, [entry])
+            home = row.entity.rpartition("/")[0]
+            soils = (await self._ledger.entity(home), [row.parent]) if row.parent else None
+            await self._ledger.settle(wave, number, [entry], soils=soils)
             word = f"exists as {command.target}"
         else:
             cause = "a person found that it does not exist at the target: retry creates it"
@@ -366,7 +368,12 @@ class Conductor:
         flows = tuple(self.assembly.flows.values())
         last_look = partial(rules_hold, self.assembly, row, self._ledger, self._clock)
         context = self.context(row)
-        compare = at_the_end(context, [part.flow for part in planned.parts], planned.prove)
+        others = {
+            name: [part.flow for part in other.parts]
+            for name, other in self.assembly.waves.items()
+            if name != planned.name and other.prove == "all"
+        }
+        compare = at_the_end(context, [part.flow for part in planned.parts], planned.prove, others)
         return WaveRunner(context, planned.parts, flows, self.brake, planned.chunk, planned.workers, last_look, compare)
 
     # ------------------------------------------------------------ refusals

@@ -1,4 +1,4 @@
-"""What was found equal, what was not, and how far a comparison is. A part of the ledger: keys, never values."""
+"""What is still to be compared, what differs, and how far a comparison is. A part of the ledger: keys, never values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from engine.clock import Clock
 from engine.compare import EXTERNAL_ID, Difference, Kind
 from engine.database import Database, Statement
 from engine.model import Bucket, Entry
+
+SOIL = "INSERT OR REPLACE INTO dirty SELECT ?1, ?2, value, ?3 FROM json_each(?4)"
+"""Of (wave, entity, mark, JSON list of keys): something was written to these."""
+
+SOIL_THESE = """
+INSERT OR REPLACE INTO dirty
+SELECT e.wave, e.entity, e.key, ?2 FROM (SELECT DISTINCT value->>0 AS key FROM json_each(?3)) j
+CROSS JOIN entry e ON e.entity = ?1 AND e.key = j.key WHERE e.bucket IN (1, 2)
+"""
+"""Of (entity, mark, JSON list of rows that begin with a key): the same, whatever wave they are of."""
+
+_CLEAN = """
+DELETE FROM dirty WHERE wave = ?1 AND entity = ?2 AND mark <= ?3 AND key IN (SELECT value FROM json_each(?4))
+"""
 
 
 class Kept(NamedTuple):
@@ -62,24 +76,39 @@ class Drifts:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
+        self._mark = 0  # given last
+        self.durable = 0  # whoever reads from here on sees every write up to this mark
+
+    # ------------------------------------------------------------ what is written
+
+    async def learn(self) -> None:
+        """Once: marks go on from the highest there is."""
+        self._mark = self.durable = (await self._db.read("SELECT coalesce(max(mark), 0) FROM dirty"))[0][0]
+
+    def mark(self) -> int:
+        """For a write that is handed to the database at once: marks are durable in their order."""
+        self._mark += 1
+        return self._mark
+
+    def kept(self, mark: int) -> None:
+        """The write with this mark is durable."""
+        self.durable = max(self.durable, mark)
 
     # ------------------------------------------------------------ what to compare
 
     async def dirty(self, wave: int, entity: int, after: str, limit: int) -> list[Entry]:
         """Synced entries of the wave that were not found equal since they were written, in order of their keys."""
         rows = await self._db.read(
-            "SELECT key, bucket, target, version, print, wave FROM entry INDEXED BY entry_dirty "
-            "WHERE wave = ? AND entity = ? AND bucket = 1 AND seen = '' AND key > ? ORDER BY key LIMIT ?",
+            "SELECT e.key, e.bucket, e.target, e.version, e.print, e.wave FROM dirty d "
+            "CROSS JOIN entry e ON e.entity = d.entity AND e.key = d.key "
+            "WHERE d.wave = ? AND d.entity = ? AND d.key > ? AND e.bucket = 1 AND e.wave = d.wave "
+            "ORDER BY d.key LIMIT ?",
             (wave, entity, after, limit),
         )
         return [_entry(row) for row in rows]
 
     async def dirty_count(self, wave: int, entity: int) -> int:
-        rows = await self._db.read(
-            "SELECT count(*) FROM entry INDEXED BY entry_dirty "
-            "WHERE wave = ? AND entity = ? AND bucket = 1 AND seen = ''",
-            (wave, entity),
-        )
+        rows = await self._db.read("SELECT count(*) FROM dirty WHERE wave = ? AND entity = ?", (wave, entity))
         return int(rows[0][0])
 
     async def target_count(self, entity: int) -> int:
@@ -132,40 +161,37 @@ class Drifts:
         self,
         wave: int,
         entity: int,
-        equal: Sequence[tuple[str, str, str, str]],
+        equal: Sequence[str],
         looked_at: Sequence[str],
         differences: Sequence[Difference] = (),
+        *,
+        until: int = 0,
     ) -> None:
-        """`equal`: (key, version, fingerprint, the target's version); what was written meanwhile stays to be compared.
+        """`equal`: keys of records; what was written to them after the mark `until` is still to be compared.
 
         `looked_at` (keys of records) have these `differences` and no others, on themselves or on what hangs on them.
         """
+        mark = self.mark()
         statements: list[Statement] = []
         if equal:
-            statements.append(
-                (
-                    # The entity comes with each row: as a constant it makes SQLite go through all entries for each.
-                    "UPDATE entry SET seen = j.value->>4 FROM json_each(?) j WHERE entry.entity = j.value->>0 "
-                    "AND entry.key = j.value->>1 AND entry.version = j.value->>2 AND entry.print = j.value->>3 "
-                    "AND entry.bucket = 1 AND entry.seen <> j.value->>4",
-                    (orjson.dumps([(entity, *one) for one in equal]).decode(),),
-                )
-            )
+            packed = orjson.dumps(equal).decode()
+            statements.append((_CLEAN, (wave, entity, until, packed)))
         if looked_at:
             packed = orjson.dumps(looked_at).decode()
             statements.append(
                 ("DELETE FROM drift WHERE home = ? AND root IN (SELECT value FROM json_each(?))", (entity, packed))
             )
         if differences:
-            statements += self._keep(wave, entity, differences)
+            statements += self._keep(wave, entity, differences, mark)
         if statements:
             await self._db.write("compared", statements)
+        self.kept(mark)
 
-    def _keep(self, wave: int, home: int, differences: Sequence[Difference]) -> list[Statement]:
+    def _keep(self, wave: int, home: int, differences: Sequence[Difference], mark: int) -> list[Statement]:
         packed = orjson.dumps(
             [(d.flow, d.key, str(d.kind), d.field, d.target, d.root, d.by, d.at, home) for d in differences]
         ).decode()
-        doubtful = orjson.dumps(sorted({d.root for d in differences})).decode()
+        doubtful = orjson.dumps([[root] for root in sorted({d.root for d in differences})]).decode()
         return [
             (
                 "INSERT OR REPLACE INTO drift (entity, key, kind, field, wave, target, root, by, at, home, found) "
@@ -173,16 +199,13 @@ class Drifts:
                 "j.value->>7, j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0",
                 (packed, wave, self._now()),
             ),
-            (
-                "UPDATE entry SET seen = '' WHERE entity = ? AND seen <> '' "
-                "AND key IN (SELECT value FROM json_each(?))",
-                (home, doubtful),
-            ),
+            (SOIL_THESE, (home, mark, doubtful)),
         ]
 
     async def extras(self, wave: int, home: int, kinds: Sequence[Kind], differences: Sequence[Difference]) -> None:
         """A census found these of these kinds, and no others."""
         words = orjson.dumps([str(kind) for kind in kinds]).decode()
+        mark = self.mark()
         statements: list[Statement] = [
             (
                 "DELETE FROM drift WHERE wave = ? AND home = ? AND entity = home "
@@ -191,8 +214,9 @@ class Drifts:
             )
         ]
         if differences:
-            statements += self._keep(wave, home, differences)
+            statements += self._keep(wave, home, differences, mark)
         await self._db.write("compared", statements)
+        self.kept(mark)
 
     async def list(self, *, wave: str = "", keys: Sequence[str] = (), limit: int = 10_000) -> list[Kept]:
         rows = await self._db.read(
@@ -231,15 +255,21 @@ class Drifts:
         entries = orjson.dumps([tuple(one) for one in opened]).decode()
         exact = orjson.dumps([tie for tie in ties if tie[2]]).decode()
         whole = orjson.dumps([(entity, key) for entity, key, name, _ in ties if not name]).decode()
+        mark = self.mark()
         await self._db.write(
             "reopen",
             [
                 (
-                    "UPDATE entry SET seen = '', target = coalesce(j.value->>2, target), "
+                    "UPDATE entry SET target = coalesce(j.value->>2, target), "
                     "print = CASE WHEN j.value->>3 THEN '' ELSE print END, "
                     "bucket = CASE WHEN j.value->>4 THEN 2 ELSE bucket END "
                     "FROM json_each(?) j WHERE entry.entity = j.value->>0 AND entry.key = j.value->>1 AND bucket = 1",
                     (entries,),
+                ),
+                (
+                    "INSERT OR REPLACE INTO dirty SELECT e.wave, e.entity, e.key, ?2 FROM json_each(?1) j "
+                    "CROSS JOIN entry e ON e.entity = j.value->>0 AND e.key = j.value->>1 WHERE e.bucket IN (1, 2)",
+                    (entries, mark),
                 ),
                 (
                     "UPDATE reference SET done = 0 FROM json_each(?) j WHERE reference.entity = j.value->>0 "
@@ -265,6 +295,7 @@ class Drifts:
                 ),
             ],
         )
+        self.kept(mark)
 
     # ------------------------------------------------------------ a comparison that somebody asked for
 

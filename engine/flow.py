@@ -43,6 +43,7 @@ class Flow:
     ties: Mapping[str, Tie] | None = None
     has_content: bool = False
     closes: str = ""  # the status that stands for removal where the target deletes nothing
+    hangs_on: int = 0  # the entity of the records that it hangs on; 0: it is of records themselves
 
     def xid(self, key: str) -> str:
         """The external id of the record with this source key: the same one for ever, and nobody else's."""

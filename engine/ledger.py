@@ -1,4 +1,4 @@
-"""The ledger: every record's fate, durable before it is acknowledged. It, its logbook and `asides` alone speak SQL.
+"""The ledger: every record's fate, durable before it is acknowledged. It and its parts alone speak SQL.
 
 Rows travel as one JSON text a statement, unpacked by SQLite itself: a chunk is then one call that holds no
 interpreter lock, where `executemany` would take the lock once a row.
@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 import orjson
 
-from engine.asides import Asides
 from engine.chunks import Chunks
 from engine.clock import Clock
 from engine.database import Connect, Database, Statement, Witness
 from engine.defects import Defects
-from engine.drifts import Drifts
+from engine.drifts import SOIL, Drifts
 from engine.errors import LedgerError
 from engine.model import Bucket, Entry, Intent, SetAside
+from engine.references import References
 from engine.undos import Undos
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -32,7 +32,7 @@ INSERT INTO entry (entity, key, wave, bucket, target, version, print)
 SELECT ?1, value->>0, ?2, value->>1, value->>2, value->>3, value->>4 FROM json_each(?3) WHERE true
 ON CONFLICT (entity, key) DO UPDATE
 SET wave = excluded.wave, bucket = excluded.bucket, target = excluded.target,
-    version = excluded.version, print = excluded.print, seen = ''
+    version = excluded.version, print = excluded.print
 """
 _NAME_CAUSES = "INSERT OR IGNORE INTO cause (text) SELECT DISTINCT value->>1 FROM json_each(?1)"
 _UPSERT_ASIDE = """
@@ -49,15 +49,7 @@ class OpenChunk(NamedTuple):
     span: str
 
 
-class OpenReference(NamedTuple):
-    key: str
-    name: str
-    to_key: str
-    target: str
-    to_target: str
-
-
-class Ledger(Asides):
+class Ledger(References):
     """Verbs write (each is one durable point, named like the verb); the rest reads."""
 
     def __init__(
@@ -85,6 +77,7 @@ class Ledger(Asides):
             )
         self._entities = dict(await self._db.read("SELECT name, id FROM entity"))
         await self._learn_chunks()
+        await self.drifts.learn()
 
     async def close(self) -> None:
         await self._db.close()
@@ -212,6 +205,7 @@ class Ledger(Asides):
         *,
         references: Iterable[tuple[str, str, int, str]] = (),
         replace_references: bool = False,
+        soils: tuple[int, Sequence[str]] | None = None,
         intent: int | None = None,
         in_doubt: Sequence[tuple[str, str]] = (),
         bucket: Bucket = Bucket.QUARANTINED,
@@ -220,6 +214,7 @@ class Ledger(Asides):
         """What became of records: entries as they are now, records set aside, and the intent that this answers.
 
         `references` are (key, name, to_entity, to_key); with `replace_references` these entries have no others.
+        `soils` are (entity, keys) of the records that are to be compared for it; None: those that are synced now.
         `in_doubt` are the keys of the intent that still have no answer: the intent stays for these.
         """
         rows = [(e.key, int(e.bucket), e.target, e.version, e.print) for e in entries]
@@ -246,8 +241,13 @@ class Ledger(Asides):
         ]
         if intent is not None:
             statements.append(self._answer(intent, in_doubt))
+        of, keys = soils or (entity, [row[0] for row in rows if row[1] == Bucket.SYNCED])
+        mark = self.drifts.mark()
+        if keys:
+            statements.append((SOIL, (wave, of, mark, orjson.dumps(keys).decode())))
         if statements:
             await self._db.write(point, statements)
+        self.drifts.kept(mark)
 
     async def intents(self, entity: int, wave: int | None = None) -> dict[str, Intent]:
         """Creates that went out and were never answered, by key: of all waves, or of one. The first of a key counts."""
@@ -341,67 +341,6 @@ class Ledger(Asides):
             (entity, after, wave, limit),
         )
         return [Entry(row[0], Bucket(row[1]), *row[2:]) for row in rows]
-
-    # ------------------------------------------------------------ references
-
-    async def open_references(
-        self, wave: int, entity: int, name: str, after: tuple[str, str], limit: int
-    ) -> list[OpenReference]:
-        """References whose both ends exist at the target by now, in order of (key, to_key), after `after`. Those of a
-        record that somebody edited at the target, or that left the scope, stay as they are."""
-        rows = await self._db.read(
-            "SELECT r.key, r.name, r.to_key, a.target, b.target FROM reference r "
-            "JOIN entry a ON a.entity = r.entity AND a.key = r.key "
-            "JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
-            "WHERE r.done = 0 AND r.entity = ?1 AND r.name = ?2 AND (r.key, r.to_key) > (?3, ?6) "
-            "AND (r.wave = ?5 OR b.wave = ?5) "
-            "AND a.bucket NOT IN (7, 8) AND a.target <> '' AND b.target <> '' ORDER BY r.key, r.to_key LIMIT ?4",
-            (entity, name, after[0], limit, wave, after[1]),
-        )
-        return [OpenReference(*row) for row in rows]
-
-    async def loose_ends(self, wave: int, entity: int) -> list[tuple[int, int, int]]:
-        """Ties of this wave's records that are not tied yet: (other entity, bucket of the other end or 0, how many)."""
-        rows = await self._db.read(
-            "SELECT r.to_entity, coalesce(b.bucket, 0), count(*) FROM reference r "
-            "LEFT JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
-            "WHERE r.done = 0 AND r.entity = ? AND r.wave = ? GROUP BY 1, 2",
-            (entity, wave),
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
-
-    async def loose_keys(self, wave: int, entity: int, to_entity: int, bucket: int, limit: int) -> list[str]:
-        """Keys of records that have such ties, each once."""
-        rows = await self._db.read(
-            "SELECT DISTINCT r.key FROM reference r LEFT JOIN entry b ON b.entity = r.to_entity AND b.key = r.to_key "
-            "WHERE r.done = 0 AND r.entity = ? AND r.wave = ? AND r.to_entity = ? AND coalesce(b.bucket, 0) = ? "
-            "ORDER BY r.key LIMIT ?",
-            (entity, wave, to_entity, bucket, limit),
-        )
-        return [row[0] for row in rows]
-
-    async def references(self, wave: int, entity: int) -> int:
-        """Ties of this wave's records, tied or not."""
-        rows = await self._db.read("SELECT count(*) FROM reference WHERE entity = ? AND wave = ?", (entity, wave))
-        return int(rows[0][0])
-
-    async def tied(self, entity: int, references: Sequence[OpenReference]) -> None:
-        """The second pass has tied these together."""
-        packed = orjson.dumps([(r.key, r.name, r.to_key) for r in references]).decode()
-        await self._db.write(
-            "tied",
-            [
-                (
-                    "UPDATE reference SET done = 1 WHERE entity = ?1 AND (key, name, to_key) IN "
-                    "(SELECT value->>0, value->>1, value->>2 FROM json_each(?2))",
-                    (entity, packed),
-                )
-            ],
-        )
-
-    async def loose_references(self) -> dict[int, int]:
-        """References not tied yet, by wave."""
-        return dict(await self._db.read("SELECT wave, n FROM loose WHERE n <> 0"))
 
     # ------------------------------------------------------------ sums
 

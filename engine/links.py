@@ -12,8 +12,8 @@ from engine.context import Context
 from engine.flow import Flow, Tie
 from engine.intents import look
 from engine.jobs import without_values
-from engine.ledger import OpenReference
 from engine.model import SetAside
+from engine.references import OpenReference
 
 _PAGE = 200
 

@@ -8,8 +8,9 @@ and what is in flight, is no difference: it is on its way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.clock import Clock
 from engine.compare import OURS, Difference, Kind, at_most
@@ -17,7 +18,7 @@ from engine.context import Context
 from engine.flow import Flow
 from engine.inquiry import Ask
 from engine.ledger import Ledger
-from engine.model import Bucket, Entry
+from engine.model import LOADED, Bucket, Entry
 from engine.pacing import Pacing
 from engine.rulings import DRIFT
 from engine.sides import Compared, Sides, readable
@@ -40,6 +41,13 @@ Progress = Callable[[Flow, str, int], Awaitable[None]]
 
 async def _unnoticed(_flow: Flow, _after: str, _n: int) -> None:
     return None
+
+
+class Page(NamedTuple):
+    """Records to compare. They were read after everything up to the mark `until` was durable."""
+
+    until: int
+    entries: Sequence[Entry]
 
 
 @dataclass(slots=True)
@@ -76,17 +84,17 @@ class Reconciler:
         """Everything that is synced (`dirty`: and was not found equal since), from this key on."""
         return await self.over(flow, self._pages(flow, dirty=dirty, after=after), progress)
 
-    async def over(self, flow: Flow, pages: AsyncIterator[Sequence[Entry]], progress: Progress = _unnoticed) -> Tally:
+    async def over(self, flow: Flow, pages: AsyncIterator[Page], progress: Progress = _unnoticed) -> Tally:
         tally = Tally()
         suspects: list[Difference] = []
         reached, unsaid = "", 0
-        async for page in pages:
+        async for until, page in pages:
             batches = [page[at : at + _BATCH] for at in range(0, len(page), _BATCH)]
             async with asyncio.TaskGroup() as group:
                 looks = [group.create_task(self._sides.compare(flow, batch)) for batch in batches]
             for look in looks:
                 found = look.result()
-                await self._equal(flow, found)
+                await self._equal(flow, found, until)
                 suspects += found.differing
                 tally.moving += len(found.moving)
             tally.compared += len(page)
@@ -109,34 +117,38 @@ class Reconciler:
         total = (await self._ledger.tally()).get((self._wave, flow.entity), {}).get(Bucket.SYNCED, 0)
         stride = max(1, total // size)
 
-        async def pages() -> AsyncIterator[list[Entry]]:
-            async for entries in self._pages(flow, dirty=False, after=""):
-                yield entries[::stride]
+        async def pages() -> AsyncIterator[Page]:
+            async for until, entries in self._pages(flow, dirty=False, after=""):
+                yield Page(until, entries[::stride])
 
         return await self.over(flow, pages(), progress)
 
     async def keys(self, flow: Flow, keys: Sequence[str]) -> Tally:
         """These records."""
 
-        async def pages() -> AsyncIterator[list[Entry]]:
+        async def pages() -> AsyncIterator[Page]:
             for at in range(0, len(keys), _BATCH):
+                until = self._ledger.drifts.durable
                 if entries := await self._still(flow, keys[at : at + _BATCH]):
-                    yield entries
+                    yield Page(until, entries)
 
         return await self.over(flow, pages())
 
-    async def _pages(self, flow: Flow, *, dirty: bool, after: str) -> AsyncIterator[list[Entry]]:
-        read = self._ledger.drifts.dirty if dirty else self._ledger.drifts.synced
+    async def _pages(self, flow: Flow, *, dirty: bool, after: str) -> AsyncIterator[Page]:
+        drifts = self._ledger.drifts
+        read = drifts.dirty if dirty else drifts.synced
+        until = drifts.durable
         while entries := await read(self._wave, flow.entity, after, _BATCH * _AT_ONCE):
             after = entries[-1].key
-            yield entries
+            yield Page(until, entries)
+            until = drifts.durable
 
     async def _still(self, flow: Flow, keys: Iterable[str]) -> list[Entry]:
         known = await self._ledger.known(flow.entity, list(keys))
         return [e for e in known.values() if e.bucket is Bucket.SYNCED and e.wave == self._wave]
 
-    async def _equal(self, flow: Flow, found: Compared) -> None:
-        await self._ledger.drifts.found(self._wave, flow.entity, found.equal, [key for key, *_ in found.equal])
+    async def _equal(self, flow: Flow, found: Compared, until: int) -> None:
+        await self._ledger.drifts.found(self._wave, flow.entity, found.equal, found.equal, until=until)
 
     async def _confirm(self, flow: Flow, suspects: Sequence[Difference], tally: Tally) -> list[Difference]:
         """Look again: only what differs in the same way is drift."""
@@ -147,11 +159,12 @@ class Reconciler:
         before = {(d.flow, d.key, d.field) for d in suspects}
         confirmed: list[Difference] = []
         for at in range(0, len(roots), _BATCH):
+            until = self._ledger.drifts.durable
             entries = await self._still(flow, roots[at : at + _BATCH])
             if not entries:
                 continue
             found = await self._sides.compare(flow, entries)
-            await self._equal(flow, found)
+            await self._equal(flow, found, until)
             tally.moving += len(found.moving)
             same = [d for d in found.differing if (d.flow, d.key, d.field) in before]
             await self._ledger.drifts.found(self._wave, flow.entity, [], [d.root for d in same], same)
@@ -179,11 +192,16 @@ Compare = Callable[[Ask], Awaitable[tuple[str, str]]]
 """The two sides of a wave: why it needs a person or "", and what a signer should know."""
 
 
-def at_the_end(context: Context, flows: Sequence[Flow], how: Prove) -> Compare:
-    """Compares what this wave wrote since it was last found equal."""
+def at_the_end(context: Context, flows: Sequence[Flow], how: Prove, others: Mapping[str, Sequence[Flow]]) -> Compare:
+    """Compares what this wave wrote since it was last found equal. `others`: waves that are proved whole, and theirs:
+    this one may have tied a reference of a record that was proved before."""
 
     async def compare(ask: Ask) -> tuple[str, str]:
-        return await _prove(context, flows, how, Sides(context.ledger, context.people, context.secret, ask))
+        sides = Sides(context.ledger, context.people, context.secret, ask)
+        cause, note = await _prove(context, flows, how, sides)
+        if how != "none" and not cause:
+            cause = await _prove_others(context, others, sides)
+        return cause, note
 
     return compare
 
@@ -211,6 +229,21 @@ async def _prove(context: Context, flows: Sequence[Flow], how: Prove, sides: Sid
     if any(kinds.get(kind) for kind in OURS):
         return drifted(name, kinds), "; ".join(notes)
     return "", "; ".join(notes)
+
+
+async def _prove_others(context: Context, others: Mapping[str, Sequence[Flow]], sides: Sides) -> str:
+    """Why this wave needs a person, when a record of another one is not what it was: only if that is new."""
+    ledger, rows = context.ledger, await context.ledger.waves()
+    for name, flows in others.items():
+        if rows[name].state not in LOADED:
+            continue  # its own end is still to come
+        reconciler = Reconciler(ledger, rows[name].id, sides, waiting(context.pacing, context.clock, context.name))
+        known = {(d.flow, d.key, d.kind, d.field) for d, *_ in await ledger.drifts.list(wave=name)}
+        tallies = [await reconciler.dirty(flow) for flow in flows if readable(flow)]
+        new = [d for tally in tallies for d in tally.differing if (d.flow, d.key, d.kind, d.field) not in known]
+        if any(d.kind in OURS for d in new):
+            return drifted(name, (await ledger.drifts.counts()).get(name, {}))
+    return ""
 
 
 def drifted(wave: str, kinds: dict[Kind, int]) -> str:

@@ -297,3 +297,24 @@ END;
 CREATE TRIGGER defect_undone AFTER DELETE ON entry BEGIN
     DELETE FROM defect WHERE entity = old.entity AND key = old.key;
 END;
+
+-- Version 6 adds
+
+CREATE TABLE dirty (                   -- synced, and not found equal on both sides since something was written to it
+    wave   INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    mark   INTEGER NOT NULL,           -- of the newest write: each has a higher one
+    PRIMARY KEY (wave, entity, key)
+) WITHOUT ROWID;
+INSERT INTO dirty SELECT wave, entity, key, 0 FROM entry WHERE bucket = 1 AND seen = '';
+DROP INDEX entry_dirty;
+ALTER TABLE entry DROP COLUMN seen;
+
+CREATE TRIGGER dirty_gone AFTER DELETE ON entry BEGIN
+    DELETE FROM dirty WHERE wave = old.wave AND entity = old.entity AND key = old.key;
+END;
+CREATE TRIGGER dirty_aside AFTER UPDATE OF wave, bucket ON entry
+WHEN new.wave <> old.wave OR (new.bucket NOT IN (1, 2) AND new.bucket <> old.bucket) BEGIN
+    DELETE FROM dirty WHERE wave = old.wave AND entity = old.entity AND key = old.key;
+END;

@@ -44,6 +44,7 @@ async def settle(
         aside,
         references=references,
         replace_references=updated and bool(ties),
+        soils=_soils(flow, written),
         intent=intent,
         in_doubt=in_doubt,
         bucket=bucket,
@@ -54,4 +55,9 @@ async def settle(
 async def finish(context: Context, flow: Flow, jobs: Sequence[Job]) -> None:
     """Nothing is left to do for these: status reached, comments and attachments carried."""
     entries = [job.entry._replace(bucket=Bucket.SYNCED) for job in jobs]
-    await context.ledger.settle(context.wave, flow.entity, entries)
+    await context.ledger.settle(context.wave, flow.entity, entries, soils=_soils(flow, jobs))
+
+
+def _soils(flow: Flow, jobs: Sequence[Job]) -> tuple[int, list[str]] | None:
+    """What hangs on a record is compared with it: that one is to be."""
+    return (flow.hangs_on, list({job.record.parent for job in jobs})) if flow.hangs_on else None

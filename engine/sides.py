@@ -22,7 +22,6 @@ from engine.mapping import Mapped, Refused
 from engine.model import Bucket, Entry
 from engine.people import People
 
-_SEEN = "-"  # the version of what has none
 _SOMEBODYS = (Kind.CHANGED, Kind.MISSING)  # what a person may have done
 
 
@@ -30,7 +29,7 @@ _SOMEBODYS = (Kind.CHANGED, Kind.MISSING)  # what a person may have done
 class Compared:
     """What a look at some entries said."""
 
-    equal: list[tuple[str, str, str, str]] = field(default_factory=list)  # key, version, fingerprint, target's version
+    equal: list[str] = field(default_factory=list)  # keys
     differing: list[Difference] = field(default_factory=list)
     moving: list[str] = field(
         default_factory=list
@@ -92,8 +91,7 @@ class Sides:
             elif entry.key in moving:
                 found.moving.append(entry.key)
             else:
-                version = standing[entry.target].version or _SEEN
-                found.equal.append((entry.key, entry.version, entry.print, version))
+                found.equal.append(entry.key)
         return found
 
     async def both(self, flow: Flow, entry: Entry) -> Pair:

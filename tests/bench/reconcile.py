@@ -19,8 +19,8 @@ import orjson
 
 from engine.model import Bucket, Entry
 from engine.patience import Patience
-from engine.reconcile import Reconciler, waiting
-from engine.sides import Sides
+from engine.reconcile import at_the_end
+from engine.rulings import last_drift
 from tests.bench import folder
 from tests.bench.doubles import served
 from tests.bench.process import ROOT, BenchError
@@ -79,7 +79,7 @@ class Look(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The end of a wave: its records, CPU seconds of each comparison of the dirty ones."""
+    """The end of a wave: its records, CPU seconds of each comparison of the dirty ones, all that belongs to it."""
 
     total: int
     cpu: list[float]
@@ -169,18 +169,20 @@ async def _end_of_wave(migration: Path, total: int, runs: int) -> Ended:
             keys = [f"{chance.getrandbits(128):032x}" for _ in range(first, min(total, first + _AT_A_TIME))]
             others = [Entry(key, Bucket.SYNCED, str(chance.getrandbits(20)), "1" * 30, key) for key in keys]
             await it.ledger.settle(wave, flow.entity, others)
-            await it.ledger.drifts.found(wave, flow.entity, [(key, "1" * 30, key, "1") for key in keys], [])
+            await it.ledger.drifts.found(wave, flow.entity, keys, [], until=it.ledger.drifts.durable)
         context = it.conductor.context((await it.ledger.waves())[folder.WAVE])
-        ask = Patience(context, it.conductor.brake).ask
-        sides = Sides(it.ledger, context.people, context.secret, ask)
-        reconciler = Reconciler(it.ledger, wave, sides, waiting(context.pacing, context.clock, context.name))
+        ask, compare = Patience(context, it.conductor.brake).ask, at_the_end(context, [flow], "all", {})
         spent: list[float] = []
         for turn in range(runs + 1):
             await it.ledger.settle(wave, flow.entity, entries)
             began = time.process_time()
-            tally = await reconciler.dirty(flow)
+            said = await compare(ask)
             if turn:  # the first one warms up
                 spent.append(time.process_time() - began)
-            if (tally.compared, tally.records, tally.moving) != (len(entries), 0, 0):
-                raise BenchError(f"{tally.compared} compared, {tally.records} unlike, {tally.moving} on their way")
+            drift, left = (
+                await last_drift(it.ledger, folder.WAVE),
+                await it.ledger.drifts.dirty_count(wave, flow.entity),
+            )
+            if drift is None or said != ("", "") or (drift.sampled, left) != (len(entries), 0):
+                raise BenchError(f"{said}, {left} are still to be compared")
     return Ended(total, spent)

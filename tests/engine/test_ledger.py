@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,29 @@ def test_a_ledger_of_another_version_is_refused_untouched(tmp_path: Path) -> Non
             await Ledger(tmp_path / "ledger.db", Clock()).open()
 
     asyncio.run(main())
+
+
+def test_a_ledger_of_an_earlier_version_is_taken_up_with_what_is_still_to_be_compared(tmp_path: Path) -> None:
+    import sqlite3
+
+    text = resources.files("engine").joinpath("schema.sql").read_text()
+    with sqlite3.connect(tmp_path / "ledger.db") as other:
+        other.executescript(text.partition("-- Version 6 adds")[0])
+        other.execute("INSERT INTO entity (name) VALUES ('incident')")
+        other.execute("INSERT INTO wave (name, state) VALUES ('pilot', 'copying')")
+        rows = [("a", 1, ""), ("b", 1, "v7"), ("c", 2, "")]
+        other.executemany("INSERT INTO entry VALUES (1, ?, 1, ?, 't', 'v1', 'f1', ?)", rows)
+        other.execute("PRAGMA user_version = 5")
+    other.close()
+
+    async def work(ledger: Ledger) -> None:
+        assert [entry.key for entry in await ledger.drifts.dirty(1, 1, "", 10)] == ["a"]
+        assert await ledger.tally() == {(1, 1): {Bucket.SYNCED: 2, Bucket.IN_FLIGHT: 1}}
+        await ledger.settle(1, 1, [Entry("c", Bucket.SYNCED, "t", "v1", "f1")])
+        await ledger.drifts.found(1, 1, ["a", "c"], [], until=ledger.drifts.durable)
+        assert await ledger.drifts.dirty_count(1, 1) == 0
+
+    with_ledger(tmp_path, work)
 
 
 def test_wave_states_carry_their_cause_into_the_audit_trail(tmp_path: Path) -> None:

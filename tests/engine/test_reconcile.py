@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from connectors import memory
 from connectors.memory.store import ME
 from engine.compare import Kind
 from engine.inspection import ask_once
 from engine.people import People
 from engine.reconcile import Reconciler
+from engine.references import OpenReference
 from engine.sides import Sides
+from engine.wire import Run
 from tests.engine.comparing_night import CORRUPTIONS, SECRET, corrupt, drift, soil, target_of
 from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 
@@ -154,6 +157,51 @@ def test_users_who_write_all_the_time_make_no_drift(tmp_path: Path) -> None:
             status = await it.run("pilot", "rest")
             assert [wave.state for wave in status.waves] == ["awaiting_sign_off"] * 2
             assert await drift(it) == []
+
+    go(work)
+
+
+def test_a_tie_of_a_record_that_was_proved_before_is_proved_too(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def witness(when: str, point: str) -> None:
+        if (when, point) == ("after", "tied") and seen:
+            links = memory.store(f"{tmp_path.name}-right").tables["link"]
+            for id in [id for id, row in links.rows.items() if row.fields["from"] == seen[0]]:
+                links.remove(id)
+
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path, witness) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            seen.append(await target_of(it, "I0020"))  # of the pilot; it refers to I0026, which comes with the rest
+            status = await it.run("rest")
+            assert await drift(it) == [("I0020", "missing", "link Relates incident to I0026")]
+            assert [wave.state for wave in status.waves] == ["awaiting_sign_off", "needs_human"]
+            assert "cutover drift list --wave pilot" in status.waves[1].cause
+
+    go(work)
+
+
+def test_a_record_is_compared_again_when_something_is_hung_on_it_or_it_is_tied(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run()
+            number = await it.ledger.entity("incident")
+            assert await it.ledger.drifts.dirty_count(1, number) == 0
+            it.left.put("comment", "late", {"text": "one more"}, parent="I0004")
+            await it.conductor.run(Run(waves=["pilot"], by="ana"))
+            soiled: set[str] = set()
+            while it.conductor.busy:
+                soiled |= {entry.key for entry in await it.ledger.drifts.dirty(1, number, "", 100)}
+                await asyncio.sleep(0)
+            assert soiled == {"I0004"}
+            assert await it.ledger.drifts.dirty_count(1, number) == 0
+            await it.ledger.tied(number, [OpenReference("I0020", "incident", "I0026", "", "")])
+            assert [entry.key for entry in await it.ledger.drifts.dirty(1, number, "", 100)] == ["I0020"]
 
     go(work)
 

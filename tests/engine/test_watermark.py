@@ -88,10 +88,16 @@ def test_what_is_written_again_is_to_be_compared_again(tmp_path: Path) -> None:
             wave, entity = (await ledger.waves())["pilot"].id, await ledger.entity("incident")
             entry = Entry("a", Bucket.SYNCED, "1", "v1", "f1")
             await ledger.settle(wave, entity, [entry])
-            await ledger.drifts.found(wave, entity, [("a", "v1", "f1", "t1")], ["a"])
+            await ledger.drifts.found(wave, entity, ["a"], ["a"], until=ledger.drifts.durable)
             assert await ledger.drifts.dirty_count(wave, entity) == 0
             await ledger.settle(wave, entity, [entry._replace(version="v2", print="f2")])
             assert await ledger.drifts.dirty_count(wave, entity) == 1
+            read = ledger.drifts.durable
+            await ledger.settle(wave, entity, [entry])
+            await ledger.drifts.found(wave, entity, ["a"], ["a"], until=read)
+            assert await ledger.drifts.dirty_count(wave, entity) == 1, "it was written while it was compared"
+            await ledger.settle(wave, entity, [], [SetAside("a", "left")], bucket=Bucket.LEFT)
+            assert await ledger.drifts.dirty_count(wave, entity) == 0
         finally:
             await ledger.close()
 
