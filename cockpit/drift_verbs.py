@@ -82,10 +82,12 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         say_json(found) if as_json else say(*drift_lines(found, typed(folder)))
 
     @drift_app.command(
-        "show", epilog="Example: cutover drift show KEY --unmask. The key is the one that `drift list` tells."
+        "show",
+        epilog="Example: cutover drift show KEY --unmask. "
+        "The key is the one that `drift list` tells, or what people call the record: INC0010001.",
     )
     def drift_show(
-        key: Annotated[str, typer.Argument(help="The record's key at the source.")],
+        key: Annotated[str, typer.Argument(help="The record's key at the source, or its label (INC0010001).")],
         folder: Folder = HERE,
         unmask: Annotated[bool, typer.Option("--unmask", help="Show values, on this screen only.")] = False,
         as_json: Json = False,

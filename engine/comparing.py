@@ -26,6 +26,7 @@ from engine.pacing import Pacing
 from engine.people import People
 from engine.reconcile import Reconciler, Tally, drifted, keep, waiting
 from engine.sides import Sides, readable
+from engine.trial import find
 from engine.trouble import describe
 from engine.wire import (
     Comparison,
@@ -128,14 +129,16 @@ class Comparing:
             rows=[DriftRow(wave=one.wave, found=one.found, **_told(one.difference._asdict())) for one in kept],
         )
 
-    async def show(self, key: str, *, plainly: bool) -> DriftShow:
-        """One record on both sides, at this moment."""
-        rows = (await self.rows(wave="", keys=[key])).rows
-        found: list[tuple[Flow, Entry]] = []
-        for flow in self._conductor.assembly.flows.values():
-            found += [(flow, entry) for entry in (await self._ledger.known(flow.entity, [key])).values()]
+    async def show(self, word: str, *, plainly: bool) -> DriftShow:
+        """One record on both sides, at this moment: by its key, or by its label (a ticket number)."""
+        key, found, rows = word, await self._known(word), (await self.rows(wave="", keys=[word])).rows
         if not found and not rows:
-            raise Refused(f"The ledger knows no record {key}. Type: cutover drift list")
+            for flow in self._conductor.assembly.flows.values():
+                if (record := await find(flow, word)) is not None and (found := await self._known(record.key)):
+                    key, rows = record.key, (await self.rows(wave="", keys=[record.key])).rows
+                    break
+            else:
+                raise Refused(f"The ledger knows no record {word}. Type: cutover drift list")
         wanted = {row.entity for row in rows}
         found.sort(key=lambda one: one[0].name not in wanted)
         entity, target = (found[0][0].name, found[0][1].target) if found else (rows[0].entity, rows[0].target)
@@ -157,6 +160,12 @@ class Comparing:
             for each in sorted({*pair.wanted, *pair.there})
         ]
         return shown.model_copy(update={"fields": fields})
+
+    async def _known(self, key: str) -> list[tuple[Flow, Entry]]:
+        """What the ledger has under this key, of each entity."""
+        flows = self._conductor.assembly.flows.values()
+        known = [(flow, await self._ledger.known(flow.entity, [key])) for flow in flows]
+        return [(flow, entries[key]) for flow, entries in known if entries]
 
     # ------------------------------------------------------------ the comparison
 

@@ -21,14 +21,15 @@ async def try_record(assembly: Assembly, word: str, entity: str = "") -> Trial:
         raise Refused(f"There is no entity {entity}. Entities: {', '.join(assembly.flows)}.")
     flows = [assembly.flows[entity]] if entity else list(assembly.flows.values())
     for flow in flows:
-        record = await _find(flow, word)
+        record = await find(flow, word)
         if record is not None:
             trial = await _try(flow, record)
             return trial.model_copy(update={"children": await _children(flow, record)})
     raise Refused(f"No record {word} was found at {', '.join(flow.source_system for flow in flows)}.")
 
 
-async def _find(flow: Flow, word: str) -> Record | None:
+async def find(flow: Flow, word: str) -> Record | None:
+    """The record with this key, or with this label (a ticket number)."""
     scope = flow.scope()
     found = await flow.source.fetch(scope, [word])
     if not found and flow.label:

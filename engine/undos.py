@@ -159,9 +159,10 @@ class Undos:
         now = self._now()
         statements: list[Statement] = [
             (f"DELETE FROM {table} WHERE wave = ?", (number,))  # noqa: S608 - names of our own
-            for table in ("lane", "chunk", "feed", "overlap", "intent")
+            for table in ("lane", "chunk", "feed", "overlap", "intent", "drift", "walk")
         ]
         statements += [
+            ("DELETE FROM meta WHERE name = 'drift:' || ?", (wave,)),
             ("UPDATE rollback SET ended = ?, batch = '' WHERE wave = ?", (now, number)),
             (
                 "UPDATE wave SET state = ?, cause = ?, started = '', ended = '', approved = '' WHERE name = ?",

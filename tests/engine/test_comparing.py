@@ -10,9 +10,10 @@ import pytest
 from connectors.memory.store import ME
 from engine.compare import at_most
 from engine.errors import Refused
-from engine.wire import Reconcile
+from engine.rollback import Rollbacks
+from engine.wire import Reconcile, Rollback
 from tests.engine.comparing_night import compared, comparing, drift, target_of
-from tests.engine.memory_migration import fill, go, night, write
+from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 
 
 def test_a_full_comparison_finds_what_a_dirty_one_has_no_reason_to_look_at(tmp_path: Path) -> None:
@@ -67,6 +68,30 @@ def test_what_the_target_has_beyond_the_ledger_is_extra_or_there_twice(tmp_path:
     go(work)
 
 
+def test_what_differed_before_a_rollback_is_said_of_the_wave_no_more_and_stops_no_later_run(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            there = it.right.get("issue", await target_of(it, "I0012"))
+            assert there is not None
+            for id, xid in (("999999999998", it.right.tables["issue"].xids[there.key]), ("999999999999", "nobody-s")):
+                it.right.put("issue", id, there.fields, by=ME)
+                it.right.tables["issue"].own(id, xid)
+            by = comparing(it)
+            assert (await compared(it, by, full=True)).kinds == {"duplicate": 1, "extra": 1}
+            await Rollbacks(it.conductor, it.ledger).roll_back(Rollback(wave="pilot", by="ana"))
+            await it.settled()
+            assert await drift(it) == []
+            assert (await by.state()).comparisons == []
+            assert await it.ledger.drifts.by_wave() == {}
+            assert (await it.run("pilot")).waves[0].state == "awaiting_sign_off"
+            assert await drift(it) == []
+
+    go(work)
+
+
 def test_a_comparison_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     async def work() -> None:
         write(tmp_path)
@@ -111,6 +136,29 @@ def test_one_record_is_shown_on_both_sides_with_its_values_masked(tmp_path: Path
             assert [(row.kind, row.field) for row in shown.rows] == [("changed", "title")]
             with pytest.raises(Refused, match="no record X1"):
                 await by.show("X1", plainly=False)
+
+    go(work)
+
+
+def test_a_record_is_shown_by_what_people_know_it_by_too(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(
+            tmp_path,
+            playbook=PLAYBOOK.replace(
+                "    fields:\n      title", "    label: short_description\n    fields:\n      title"
+            ),
+        )
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            it.right.edit("issue", await target_of(it, "I0012"), {"title": "cut"}, by=ME)
+            by = comparing(it)
+            await compared(it, by, full=True)
+            shown = await by.show("printer 12 on fire", plainly=False)
+            assert (shown.entity, shown.key) == ("incident", "I0012")
+            assert [(row.kind, row.field) for row in shown.rows] == [("changed", "title")]
+            with pytest.raises(Refused, match="knows no record printer 13 on fire"):  # of the other wave
+                await by.show("printer 13 on fire", plainly=False)
 
     go(work)
 
