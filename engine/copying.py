@@ -85,7 +85,7 @@ class Copier:
             await self._refill(queue)
             async with asyncio.TaskGroup() as readers:
                 for lane, rest in lanes.items():
-                    readers.create_task(self._read(queue, lane, rest))
+                    readers.create_task(self._read(readers, queue, lane, rest))
             for _ in range(self._workers):
                 await queue.put(None)
         return any(rest is not None for rest in lanes.values())
@@ -101,9 +101,12 @@ class Copier:
                 span = page.rest
             await queue.put(Filled(chunk.span, records))
 
-    async def _read(self, queue: Queue, lane: int, rest: str | None) -> None:
-        while rest is not None:
-            page = await self._page(rest)
+    async def _read(self, group: asyncio.TaskGroup, queue: Queue, lane: int, rest: str | None) -> None:
+        ahead = group.create_task(self._page(rest)) if rest is not None else None
+        while ahead is not None:
+            page = await ahead
+            # The next page comes while this one is written down and waits for a worker.
+            ahead = group.create_task(self._page(page.rest)) if page.rest is not None else None
             _refuse_nul((record.key for record in page.records), self._flow)
             await self._context.ledger.open_chunk(
                 self._context.wave, self._flow.entity, lane, page.span, page.rest, len(page.records)
@@ -111,7 +114,6 @@ class Copier:
             self._context.telemetry.count("read", len(page.records))
             if page.records:
                 await queue.put(Filled(page.span, page.records))
-            rest = page.rest
 
     async def _page(self, span: str) -> Page:
         limit = min(self._chunk, self._flow.reads.page)
