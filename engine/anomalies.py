@@ -226,6 +226,11 @@ def _lengths(now: float, before: float) -> tuple[str, str]:
     return ("truncation" if now < before else "length"), f"is {_ratio(now, before)}"
 
 
+def _hanging(now: float, before: float) -> tuple[str, str]:
+    kind = "fewer on a record" if now < before else "more on a record"
+    return kind, f"are {math.expm1(now):.1f} on a record, {math.expm1(before):.1f} before"
+
+
 def _distinct(now: float, before: float) -> tuple[str, str]:
     words = f"has different values in {_percent(now)} of the records, {_percent(before)} before"
     return ("duplicates" if now < before else "variety"), words
@@ -242,6 +247,14 @@ _MEASURES: dict[str, _Measure] = {
     "broken": _Measure(
         0.05,
         _said("broken references", "refers to nothing known in {now} of the cases, {before} before"),
+        share=True,
+        rises=True,
+    ),
+    "hanging": _Measure(0.15, _hanging, grain=0.05),
+    "bare": _Measure(0.05, _said("bare records", "are on none of {now} of the records, {before} before"), share=True),
+    "astray": _Measure(
+        0.02,
+        _said("astray", "hang on records that were not asked about in {now} of the cases, {before} before"),
         share=True,
         rises=True,
     ),

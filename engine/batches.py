@@ -1,7 +1,8 @@
 """Collects what was read into batches, and says which of them is unlike those before. Values only in memory, and only
 until a batch is full; what is kept of it are numbers and keyed hashes.
 
-Of each wave's entity the first records are all looked at, then one in `_ONE_IN`: it must cost next to nothing.
+Of each wave's entity the first records are all looked at, then one in `_ONE_IN`: it must cost next to nothing. So it is
+with what hangs on them: each is looked at like a record, and counted by the record it hangs on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import TypeAdapter
 from connectors.kit.contract import Record
 from connectors.kit.document import Document
 from engine.anomalies import Anomaly, judge
-from engine.features import Batch, measure
+from engine.features import Batch, hanging, measure
 from engine.flow import Flow
 from engine.ledger import Ledger
 from engine.mapping import Mapped, Ref, Refused
@@ -34,6 +35,7 @@ _KEPT = 48  # batches of an entity
 _TOLD = 20  # anomalies of a wave
 
 _BATCH = "batch:"  # names in `meta`: batch:ENTITY:SLOT
+_HANGING = "#"  # after the name of what hangs on records: how many on each
 _ANOMALIES = "anomalies:"  # anomalies:WAVE
 
 
@@ -65,6 +67,17 @@ class _Filling:
     passed: int = 0  # records of the wave that came by, of all batches
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     ties: list[tuple[Ref, ...]] = field(default_factory=list)
+    keys: frozenset[str] = frozenset()  # fields that hold nothing but the keys of a record and of its parent
+
+
+@dataclass(slots=True)
+class _Counting:
+    """How many hang on each of the records looked at."""
+
+    wave: str
+    passed: int = 0
+    counts: list[int] = field(default_factory=list)
+    astray: int = 0
 
 
 _TOLDS = TypeAdapter(list[Told])
@@ -80,6 +93,7 @@ class Batches:
         # A key of its own: a hash here says nothing about a fingerprint.
         self._secret = blake2b(b"batches", key=secret[:64]).digest()
         self._filling: dict[str, _Filling] = {}  # by entity: waves come one after another
+        self._counting: dict[str, _Counting] = {}
         self._history: dict[str, list[_Aged]] = {}  # by entity and slot
         self._one_at_a_time = asyncio.Lock()
 
@@ -87,7 +101,7 @@ class Batches:
         """These were read for the first time, and what became of them."""
         filling = self._filling.get(flow.name)
         if filling is None or filling.wave != wave:
-            filling = self._filling[flow.name] = _Filling(wave)
+            filling = self._filling[flow.name] = _Filling(wave, keys=_keys(records))
         for at in _chosen(filling.passed, len(records)):
             one = mapped[at]
             filling.rows.append(records[at].fields)
@@ -98,7 +112,25 @@ class Batches:
             rows, filling.rows = filling.rows[:SIZE], filling.rows[SIZE:]
             ties, filling.ties = filling.ties[:SIZE], filling.ties[SIZE:]
             async with self._one_at_a_time:
-                kept |= await self._full(wave, flow, rows, ties)
+                kept |= await self._full(wave, flow, rows, ties, filling.keys)
+        if kept:
+            await self._ledger.set_metas(kept)
+
+    async def hung(self, wave: str, child: Flow, parents: Sequence[str], records: Sequence[Record]) -> None:
+        """All of this kind that hangs on these records, listed for the first time."""
+        counting = self._counting.get(child.name)
+        if counting is None or counting.wave != wave:
+            counting = self._counting[child.name] = _Counting(wave)
+        counts = Counter(record.parent for record in records)
+        counting.counts += [counts[parents[at]] for at in _chosen(counting.passed, len(parents))]
+        counting.passed += len(parents)
+        counting.astray += len(records) - sum(counts[parent] for parent in parents)
+        kept: dict[str, str] = {}
+        while len(counting.counts) >= SIZE:
+            some, counting.counts = counting.counts[:SIZE], counting.counts[SIZE:]
+            batch, counting.astray = hanging(some, counting.astray, wave=wave), 0
+            async with self._one_at_a_time:
+                kept |= await self._judge(wave, child.name, f"{child.name}{_HANGING}", batch)
         if kept:
             await self._ledger.set_metas(kept)
 
@@ -109,20 +141,33 @@ class Batches:
     # ------------------------------------------------------------ inside
 
     async def _full(
-        self, wave: str, flow: Flow, rows: list[Mapping[str, Any]], ties: Sequence[tuple[Ref, ...]]
+        self,
+        wave: str,
+        flow: Flow,
+        rows: list[Mapping[str, Any]],
+        ties: Sequence[tuple[Ref, ...]],
+        keys: frozenset[str],
     ) -> dict[str, str]:
-        """Judge a batch, and say what is to be kept of it: {name in `meta`: value}."""
         broken = await self._broken(ties)
-        history = await self._known(flow.name)
         try:
-            batch = measure(rows, self._secret, wave=wave, prints=_prints(flow, rows), broken=broken)
+            prints = _prints(rows, keys | {flow.label})
+            batch = measure(rows, self._secret, wave=wave, prints=prints, broken=broken, but=keys)
+        except Exception as error:  # noqa: BLE001 - whatever values a source has, they are moved, measured or not
+            log.error("a batch of %s could not be measured: %s", flow.name, describe(error))
+            return {}
+        return await self._judge(wave, flow.name, flow.name, batch)
+
+    async def _judge(self, wave: str, entity: str, name: str, batch: Batch) -> dict[str, str]:
+        """Hold a batch against those before under this name, and say what is to be kept: {name in `meta`: value}."""
+        history = await self._known(name)
+        try:
             found = judge(batch, [one.batch for one in sorted(history, key=lambda each: each.age)])
         except Exception as error:  # noqa: BLE001 - whatever values a source has, they are moved, judged or not
-            log.error("a batch of %s could not be judged: %s", flow.name, describe(error))
+            log.error("a batch of %s could not be judged: %s", entity, describe(error))
             return {}
         if found:
-            await self._tell(wave, flow.name, found)
-        return self._keep(flow.name, batch)
+            await self._tell(wave, entity, found)
+        return self._keep(name, batch)
 
     async def _tell(self, wave: str, entity: str, found: Sequence[Anomaly]) -> None:
         told = {(each.entity, each.field, each.kind): each for each in await anomalies(self._ledger, wave)}
@@ -150,7 +195,7 @@ class Batches:
         return shares
 
     async def _known(self, entity: str) -> list[_Aged]:
-        """The batches before, by slot."""
+        """The batches before under this name, by slot."""
         if entity not in self._history:
             kept: list[_Aged] = []
             while (text := await self._ledger.get_meta(f"{_BATCH}{entity}:{len(kept)}")) is not None:
@@ -194,9 +239,17 @@ def _chosen(passed: int, n: int) -> range:
     return range(start, start + take)
 
 
-def _prints(flow: Flow, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-    """Equal for records that differ in what people know them by alone."""
-    return [_print({name: value for name, value in row.items() if name != flow.label}) for row in rows]
+def _keys(records: Sequence[Record]) -> frozenset[str]:
+    """Fields that hold the key of what hangs on a record, or of that record: of these there is nothing to learn."""
+    first = records[0] if records else None
+    if first is None or not first.parent:
+        return frozenset()
+    return frozenset(name for name, value in first.fields.items() if value in (first.key, first.parent))
+
+
+def _prints(rows: Sequence[Mapping[str, Any]], but: frozenset[str]) -> list[bytes]:
+    """Equal for records that differ in what they are known by alone."""
+    return [_print({name: value for name, value in row.items() if name not in but}) for row in rows]
 
 
 def _print(row: Mapping[str, Any]) -> bytes:

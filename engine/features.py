@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -46,14 +46,15 @@ def measure(
     wave: str = "",
     prints: Sequence[bytes] = (),
     broken: Mapping[str, float] | None = None,
+    but: Container[str] = (),
 ) -> Batch:
-    """The features of these records' fields.
+    """The features of these records' fields, `but` some.
 
     `prints`: equal for records that are equal. `broken`: {name of a tie: share of its ends that nobody knows}.
     """
     numbers: dict[str, float] = {}
     shares: dict[str, dict[str, float]] = {}
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for row in rows for name in row if name not in but)
     for name in names:
         _column(name, [row.get(name) for row in rows], secret, numbers, shares)
     if prints:
@@ -61,6 +62,17 @@ def measure(
     for tie, share in (broken or {}).items():
         numbers[f"{tie}{SPLIT}broken"] = share
     return Batch(len(rows), wave, {key: _short(value) for key, value in numbers.items()}, shares)
+
+
+def hanging(counts: Sequence[int], astray: int, *, wave: str = "") -> Batch:
+    """How many of a kind hang on each of these records. `astray`: others, on records that were not asked about."""
+    all_of_them = sum(counts)
+    numbers = {
+        f"{SPLIT}hanging": math.log1p(all_of_them / len(counts)),
+        f"{SPLIT}bare": sum(not n for n in counts) / len(counts),
+        f"{SPLIT}astray": astray / max(1, all_of_them + astray),
+    }
+    return Batch(len(counts), wave, {key: _short(value) for key, value in numbers.items()})
 
 
 def _column(

@@ -81,7 +81,8 @@ class Pipeline:
                 flow, [job for job in there if job.key not in whole]
             )
             for child in flow.children:
-                aside += await self.carry_children(child, {job.key: job.entry.target for job in there}, again=again)
+                parents_there = {job.key: job.entry.target for job in there}
+                aside += await self.carry_children(child, parents_there, again=again, new=not known)
             await finish(self._context, flow, there)
         return aside + len(records) - len(there)
 
@@ -123,7 +124,7 @@ class Pipeline:
         hits: dict[str, tuple[str, ...]] = {}
         xid, form, secret = flow.xid, form_of(flow.mapper), self._context.secret
         outcomes = flow.mapper.map(records, people)
-        if not (known or parents):
+        if not known:
             await self._context.batches.saw(self._context.name, flow, records, outcomes)
         for record, mapped in zip(records, outcomes, strict=True):
             key = record.key
@@ -198,8 +199,11 @@ class Pipeline:
         for one in (flow, *flow.children):
             await self._creator.clear_up(one)
 
-    async def carry_children(self, child: Flow, parents: Mapping[str, str], *, again: bool) -> int:
-        """What hangs on these records: {source key: target id}. The number that stays set aside."""
+    async def carry_children(self, child: Flow, parents: Mapping[str, str], *, again: bool, new: bool = False) -> int:
+        """What hangs on these records: {source key: target id}. The number that stays set aside. `new`: of these it was
+        never asked before."""
         async with self._context.pacing.step(self._context.name):
             records = await child.source.children(child.scope(), list(parents))
+        if new:
+            await self._context.batches.hung(self._context.name, child, list(parents), records)
         return await self.carry(child, records, parents, again=again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -12,7 +13,7 @@ from connectors import memory
 from connectors.kit.contract import Record
 from engine.anomalies import LEAST, judge
 from engine.batches import SIZE, Batches, Told, anomalies
-from engine.features import measure
+from engine.features import hanging, measure
 from tests.engine.injected import SECRET, Found, Row, measured, tickets, trial
 from tests.engine.memory_migration import Night, go, night, write
 
@@ -111,6 +112,44 @@ def test_one_wave_alone_does_not_tell_how_far_waves_differ() -> None:
     assert judge(measured([{**row, "priority": "Low"} for row in tickets(chance)], "second"), history) == []
 
 
+def comments(chance: random.Random, n: int = SIZE, mean: float = 1.8) -> list[int]:
+    """How many hang on each of so many records: most have few, some many; from week to week more or fewer."""
+    mean *= chance.uniform(0.9, 1.1)
+    return [round(chance.expovariate(1 / mean)) for _ in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kinds"),
+    [
+        (lambda counts: [0] * len(counts), {"fewer on a record", "bare records"}),
+        (lambda counts: [n if at % 2 else 0 for at, n in enumerate(counts)], {"fewer on a record", "bare records"}),
+        (lambda counts: [3 * n for n in counts], {"more on a record"}),
+    ],
+    ids=["none", "half of the records", "each three times"],
+)
+def test_more_or_fewer_on_a_record_are_told(wrong: Callable[[list[int]], list[int]], kinds: set[str]) -> None:
+    chance = random.Random(5)
+    history = [hanging(comments(chance), 0) for _ in range(20)]
+    for _ in range(20):
+        found = judge(hanging(wrong(comments(chance)), 0), history)
+        assert [one.kind in kinds for one in found] == [True], found
+
+
+def test_what_hangs_on_records_wanders_from_batch_to_batch_and_nothing_is_said() -> None:
+    for seed in range(20):
+        chance = random.Random(seed)
+        mean = chance.choice((0.05, 0.3, 1.8, 6.0))
+        batches = [hanging(comments(chance, mean=mean), 0) for _ in range(60)]
+        told = [found for at, batch in enumerate(batches) if (found := judge(batch, batches[max(0, at - 48) : at]))]
+        assert told == [], mean
+
+
+def test_what_hangs_on_records_that_nobody_asked_about_is_told() -> None:
+    chance = random.Random(6)
+    history = [hanging(comments(chance), 0) for _ in range(20)]
+    assert [one.kind for one in judge(hanging(comments(chance), 60), history)] == ["astray"]
+
+
 @pytest.mark.parametrize("value", [None, "", [], {}, "x", "\ud800", 10**30, [{"id": 1}], {"value": "1"}, True, 1.5])
 def test_any_value_can_be_measured(value: object) -> None:
     batch = measure([{"field": value}] * 3, SECRET)
@@ -131,6 +170,7 @@ entities:
 waves:
   - { wave: pilot, filters: { incident: "" }, chunk: 100, workers: 2 }
 """
+_COMMENTS = "    children: [{ entity: comment, target: comment, body: { from: text }, fields: { ticket: ticket } }]\n"
 _LEARNED = LEAST * SIZE
 _SECRET_TEAM = "the team of nobody"
 
@@ -175,6 +215,30 @@ def test_a_clean_run_tells_nothing(tmp_path: Path) -> None:
             _fill(it.left)
             await it.run()
             assert await _told(it) == []
+
+    go(work)
+
+
+def test_a_run_tells_of_comments_that_stay_away_and_of_texts_that_are_empty(tmp_path: Path) -> None:
+    write(tmp_path, playbook=_BOOK.replace("    references:", _COMMENTS + "    references:"))
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            _fill(it.left)
+            chance = random.Random(5)
+            for at in range(_LEARNED):
+                words = " ".join(chance.choice(("mail", "disk", "slow")) for _ in range(chance.randint(3, 9)))
+                for number in range(chance.choice((1, 1, 2))):
+                    text = {"text": words if at < _LEARNED - SIZE else "", "ticket": f"I{at:05}"}
+                    it.left.put("comment", f"C{at:05}-{number}", text, parent=f"I{at:05}")
+            await it.run()
+            told = {one.kind: one for one in await _told(it)}
+            fewer = told.get("fewer on a record") or told["bare records"]
+            assert fewer.sentence.startswith("incident/comment: are ")
+            assert told["empty"].sentence.startswith("incident/comment: text is empty in ")
+            assert {one.entity for one in told.values()} == {"incident/comment"}
+            assert (await it.run("pilot")).run_outcome == "done"
+            assert {one.kind for one in await _told(it)} == set(told), "listed again: not looked at"
 
     go(work)
 
