@@ -1,7 +1,6 @@
 """Creates, and what to do when one gets no answer: look, in the strongest way the target has; never resend blindly.
 
-Wherever resending is not safe, an intent is durable before the call leaves, and stays until every record in it is
-known to exist or known to be absent.
+An intent is durable before the call leaves, and stays until every record in it is known to exist or known to be absent.
 """
 
 from __future__ import annotations
@@ -90,10 +89,16 @@ class Creator:
         await settle(context, flow, [], gone, bucket=Bucket.LEFT)
 
     async def _resend_until_answered(self, flow: Flow, jobs: list[Job]) -> list[Job]:
+        """Sending again is safe. The intent is for what is refused the next time, or has vanished from the source."""
+        context, whole = self._context, jobs
+        intent = await context.ledger.intend(context.wave, flow.entity, _keys(jobs), "")
         done: list[Job] = []
+        perhaps: set[str] = set()  # keys that a call without an answer may have created
         for _ in range(_ROUNDS):
-            written, aside, jobs, broken = sort(jobs, await send(self._context, flow, flow.target.create, jobs))
-            await settle(self._context, flow, written, aside)
+            written, aside, jobs, broken = sort(jobs, await send(context, flow, flow.target.create, jobs))
+            perhaps = (perhaps | {job.key for job in jobs}).difference(job.key for job in written)
+            left = [job for job in whole if job.key in perhaps]
+            await settle(context, flow, written, aside, intent=intent.id, in_doubt=_keys(left))
             done += written
             if broken is not None:
                 raise broken

@@ -13,7 +13,7 @@ from engine.errors import Refused
 from engine.flow import Flow
 from engine.ledger import Ledger
 from engine.logbook import WaveRow
-from engine.model import ASIDE, LOADED, WaveState
+from engine.model import LOADED, WaveState
 from engine.patience import Patience
 from engine.signoff import void
 from engine.undo_plan import Batch, Fate, Look, Seen, figures, undoable
@@ -87,7 +87,7 @@ class Rollbacks:
             detail += f"; {command.despite.strip()}"
         if row.state is WaveState.SIGNED_OFF:
             await void(self._ledger, row.name, command.by, "the wave is rolled back")
-        # Loaded, nothing in doubt, nothing set aside: only then need nobody look for what was created unseen.
+        # Loaded, and no create without an answer: only then need nobody look for what was created unseen.
         await self._ledger.undo.begin(
             row.name,
             row.id,
@@ -98,10 +98,8 @@ class Rollbacks:
         )
 
     async def _unseen(self, row: WaveRow) -> bool:
-        """Something may be there that the ledger does not know: it has an intent, or an entry without a target."""
-        tally = (await self._ledger.tally()).items()
-        aside = any(counts.get(bucket) for (wave, _), counts in tally if wave == row.id for bucket in ASIDE)
-        return aside or any(n for (wave, _), n in (await self._ledger.unanswered()).items() if wave == row.id)
+        """Something may be there that the ledger does not know: it has an intent."""
+        return any(n for (wave, _), n in (await self._ledger.unanswered()).items() if wave == row.id)
 
     async def _undo(self, planned: PlannedWave) -> WaveState:
         conductor = self._conductor

@@ -20,7 +20,6 @@ from engine.model import Bucket, Entry, SetAside, WaveState
 from engine.patience import Patience
 from engine.undo_plan import CLEARED, FORGOTTEN, UNDONE, Batch, Fate, Look, Seen, figures
 from engine.undos import Done, Saga
-from engine.unrecorded import find_unrecorded
 from engine.waves import Part
 
 _BATCH = 50  # records that are looked at and undone together
@@ -70,7 +69,6 @@ class Undoing:
         for part in self._parts:
             for flow in (part.flow, *part.flow.children):
                 await persist(Creator(context).clear_up, flow)
-            await persist(find_unrecorded, context, part)
 
     async def _wait_for_the_late(self, saga: Saga) -> None:
         """A create that was sent again because its answer was lost may be applied a second time until then."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors import memory
-from engine.model import WaveState
+from engine.model import Bucket, WaveState
 from engine.wire import Rollback, Run
 from tests.engine.memory_migration import write
 from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
@@ -83,6 +83,51 @@ def test_a_record_that_was_created_unseen_and_is_refused_now_does_not_outlive_th
             left.edit("incident", "I2", {"priority": "nobody mapped this"})
             assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
             assert await state(tmp_path, clock) is WaveState.AWAITING_SIGN_OFF
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            assert right.records("issue") == []
+            assert right.records("comment") == []
+
+    asyncio.run(work())
+
+
+def test_a_record_that_was_created_unseen_and_is_refused_by_the_target_now_does_not_outlive_the_rollback(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with world(tmp_path) as (_, right, clock):
+            right.faults.add("fail", "create", times=1, where='title = "printer 2"')
+            right.faults.add("reject", "create", times=1, where='title = "printer 2"')
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.AWAITING_SIGN_OFF
+            async with engine(tmp_path, clock, HASTE) as it:
+                (aside,) = await it.ledger.aside()
+                assert (aside.key, right.get("issue", aside.target).fields["title"]) == ("I2", "printer 2")
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            assert right.records("issue") == []
+            assert right.records("comment") == []
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("runs_again", [True, False])
+@pytest.mark.parametrize("creates", ["native", "strong", "lagging"])
+def test_a_record_that_was_created_unseen_and_is_gone_at_the_source_now_does_not_outlive_the_rollback(
+    tmp_path: Path, creates: str, runs_again: bool
+) -> None:
+    async def work() -> None:
+        async with world(tmp_path, creates) as (left, right, clock):
+            assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), At("written"))
+            assert len(right.copies("issue")) == 4
+            left.remove("incident", "I2")
+            left.edit("incident", "I3", {"region": "of no wave"})
+            if runs_again:
+                assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+                assert await state(tmp_path, clock) is WaveState.AWAITING_SIGN_OFF
+                async with engine(tmp_path, clock, HASTE) as it:
+                    known = await it.ledger.known(await it.ledger.entity("incident"), ["I2", "I3"])
+                    assert [one.bucket for one in known.values()] == [Bucket.LEFT, Bucket.LEFT]
             assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
             assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
             assert right.records("issue") == []

@@ -113,31 +113,32 @@ def wanted(shape: Shape, s: State, i: int) -> bool:
 
 
 def intend(shape: Shape, s: State, i: int) -> Next:
-    """Durable before the call goes out, wherever sending again is not safe."""
+    """Durable before the call goes out."""
     if wanted(shape, s, i) and not s.items[i].intent:
-        yield "intend", s.put(i, at="ready", intent=shape.creates != NATIVE)
+        yield "intend", s.put(i, at="ready", intent=True)
 
 
 def refuse(shape: Shape, s: State, i: int) -> Next:
-    if wanted(shape, s, i) and not s.items[i].intent and s.faults:
+    if wanted(shape, s, i) and s.faults:
         yield "refuse", s.put(i, entry="aside")._replace(faults=s.faults - 1)
 
 
 def send(shape: Shape, s: State, i: int) -> Next:
     one = s.items[i]
-    if one.at != "ready" or not may(s):
+    if one.at not in ("ready", "ready again") or not may(s):
         return
+    again = " again" if one.at == "ready again" else ""
     if s.told:
         s = s._replace(harm="a call began under a hold")
     copies = max(1, one.copies) if shape.creates == NATIVE else one.copies + 1
     hidden = shape.creates == LAGGING
-    yield "create", s.put(i, at="answered", copies=copies, hidden=hidden)
+    yield "create", s.put(i, at=f"answered{again}", copies=copies, hidden=hidden)
     if s.faults:
         less = s._replace(faults=s.faults - 1)
         yield "lost after", less.put(i, at="doubt", copies=copies, hidden=hidden)
         yield "lost before", less.put(i, at="doubt")
-        yield "throttled", less.put(i, at="throttled")
-        yield "rejected", less.put(i, at="rejected")
+        yield "throttled", less.put(i, at=f"throttled{again}")
+        yield "rejected", less.put(i, at=f"rejected{again}")
         yield "ghost", less.put(i, at="doubt", late=one.late + 1)
 
 
@@ -148,7 +149,7 @@ def resolve(shape: Shape, s: State, i: int) -> Next:
     if not (one.at == "doubt" or unread) or not may(s):
         return
     if shape.creates == NATIVE:
-        yield "again", s.put(i, at="ready")
+        yield "again", s.put(i, at="ready again")
     elif shown(one):
         yield "found", s.put(i, at="found")
     elif certain(one):
@@ -158,16 +159,18 @@ def resolve(shape: Shape, s: State, i: int) -> Next:
 def settle(shape: Shape, s: State, i: int) -> Next:
     """One write: what became of it, and the intent that this answers. Of what was looked for, the entry first."""
     at, entry = s.items[i].at, "in_flight" if shape.parents[i] is None else "synced"
-    if at == "answered":
+    if at in ("answered", "answered again"):
         yield "settle", s.put(i, at="", entry=entry, target=True, intent=False)
+        if at == "answered again":  # the intent is of an attempt before this one, and is cleared up later
+            yield "settle", s.put(i, at="", entry=entry, target=True)
     elif at == "found":
         yield "settle", s.put(i, at="kept", entry=entry, target=True)
     elif at == "kept":
         yield "drop_intent", s.put(i, at="", intent=False)
-    elif at == "rejected":
-        yield "set aside", s.put(i, at="", entry="aside", intent=False)
-    elif at == "throttled":  # certainly not applied: from the start, later
-        yield "not now", s.put(i, at="", intent=False)
+    elif at in ("rejected", "rejected again"):  # what was sent before may be there all the same
+        yield "set aside", s.put(i, at="", entry="aside", intent=at == "rejected again")
+    elif at in ("throttled", "throttled again"):  # certainly not applied: from the start, later
+        yield "not now", s.put(i, at="", intent=at == "throttled again")
 
 
 def finish(shape: Shape, s: State, i: int) -> Next:
@@ -193,7 +196,7 @@ def clear_up(shape: Shape, s: State, i: int) -> Next:
     if not (ends and one.intent and may(s)):
         return
     if one.target or certain(one):
-        entry, target = (one.entry, True) if one.target else ("left", True) if one.copies else (one.entry, False)
+        entry, target = (one.entry or "left", True) if one.target or one.copies else (one.entry, False)
         yield "clear_up", s.put(i, intent=False, entry=entry, target=target)
 
 
@@ -219,29 +222,15 @@ def prove(shape: Shape, s: State, i: int) -> Next:
 
 def roll_back(_: Shape, s: State, i: int) -> Next:
     if i == 0 and s.wave in ("working", "loaded") and idle(s):
-        unknown = any(one.intent or (one.entry == "aside" and not one.target) for one in s.items)
-        looked = s.wave == "loaded" and not unknown
+        looked = s.wave == "loaded" and not any(one.intent for one in s.items)
         yield "undo_begin", s._replace(wave="rolling_back", stage=int(looked))
-
-
-def unseen(shape: Shape, s: State, i: int) -> bool:
-    one, parent = s.items[i], shape.parents[i]
-    return shown(one) and one.source and not one.target and (parent is None or s.items[parent].target)
-
-
-def find(shape: Shape, s: State, i: int) -> Next:
-    """Where sending again is safe, no intent tells of a create that nobody wrote down: the target is asked."""
-    if s.wave != "rolling_back" or s.stage or not may(s) or shape.creates != NATIVE:
-        return
-    if not any(one.late for one in s.items) and unseen(shape, s, i):
-        yield "undo_found", s.put(i, entry="in_flight", target=True)
 
 
 def survey(shape: Shape, s: State, i: int) -> Next:
     """Only when all that was created is known is anything removed."""
     if i or s.wave != "rolling_back" or s.stage or not may(s) or any(one.intent for one in s.items):
         return
-    if shape.creates != NATIVE or not any(one.late or unseen(shape, s, at) for at, one in enumerate(s.items)):
+    if shape.creates != NATIVE or not any(one.late for one in s.items):
         yield "undo_at", s._replace(stage=1)
 
 
@@ -358,7 +347,7 @@ STEPS: Mapping[str, Step] = {
     step.__name__: step
     for step in (
         *(run, read, intend, refuse, send, resolve, settle, finish, close, clear_up, sweep, prove),
-        *(roll_back, find, survey, judge, intend_undo, remove, outcome, end),
+        *(roll_back, survey, judge, intend_undo, remove, outcome, end),
         *(land, show, kill, stumble, edit, vanish, pause, resume),
     )
 }
