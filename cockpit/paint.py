@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 import textual
@@ -109,6 +110,7 @@ def _codes(color: Color | None, depth: ColorSystem, foreground: bool) -> str:
     return ";".join(color.downgrade(depth).get_ansi_codes(foreground))
 
 
+@lru_cache(4096)
 def _on_blank(pen: Pen) -> Pen:
     """A blank has no ink: pens that differ in it alone are one there."""
     if pen.attributes & _SEEN_ON_BLANKS:
@@ -128,6 +130,10 @@ def _glyphs(text: str) -> tuple[tuple[str, int], ...]:
         else:
             groups.append(char)
     return tuple((group, cell_len(group)) for group in groups)
+
+
+_SURE = frozenset(chr(n) for n in range(0x20, 0x7F))
+"""Glyphs of one cell on every terminal, with nothing that belongs to them in the next."""
 
 
 @lru_cache(4096)
@@ -212,15 +218,29 @@ class _Hand:
         """Write these cells of a row."""
         if not self._bridge(start, y, row):
             self._jump(start, y)
-        for at in range(start, stop):
+        add, at = self._out.append, start
+        while at < stop:
             cell = row[at]
             if cell is STUB:
+                at += 1
                 continue
             self._jump(at, y)  # nothing, unless the last glyph's width is uncertain
             glyph, pen = self._suited(cell)
-            self._out += (turn(self._pen, pen), glyph)
-            self._pen = pen
-            self._x = at + 1 if at + 1 == len(row) or row[at + 1] is not STUB else at + 2
+            if pen != self._pen:
+                add(turn(self._pen, pen))
+                self._pen = pen
+            add(glyph)
+            at += 1
+            # Most cells are like the one before: as long as that is so there is nothing to think about.
+            if glyph in _SURE:
+                blank = _on_blank(self._pen)
+                for nearby, pen in islice(row, at, stop):
+                    if nearby not in _SURE or (pen is not self._pen and not (nearby == " " and pen is blank)):
+                        break
+                    add(nearby)
+                    at += 1
+                    glyph = nearby
+            self._x = at if at == len(row) or row[at] is not STUB else at + 1
             if self._x >= len(row) or not _advances_surely(glyph):
                 self._x = -1
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.css.query import NoMatches
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from cockpit import glance, keys
@@ -32,6 +33,7 @@ _ON_LESS = frozenset({"pause", "resume", "leave", "quit", "start_engine", "hang_
 class Station(Screen[None], inherit_bindings=False):  # Tab is ours
     """One screen of the cockpit. `body` composes it, `paint` shows a picture on it."""
 
+    BLANK = True  # it draws nothing below its panels: Textual would make every line of that anew at each switch
     NAME: ClassVar[str] = ""
     TITLE_WORD: ClassVar[str] = ""
 
@@ -49,6 +51,9 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
 
     def paint(self, picture: Live) -> None:
         raise NotImplementedError
+
+    def look(self) -> None:
+        """Ask the engine for what is not in its pictures. Nothing unless a screen says so."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="head")
@@ -83,10 +88,11 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
         self._complete = True
         if (table := self.table) is not None:
             table.focus()
-        self.update()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        event.refresh_styles = False  # nothing has changed them meanwhile: no walk over all that is on it
         self.update()
+        self.call_after_refresh(self.look)  # what takes a moment comes after the picture that is there
 
     def on_resize(self) -> None:
         self.update()
@@ -102,7 +108,8 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
         store, width = self.store, self.size.width
         self.set_class(store.picture is not None and store.line is not Line.LIVE, "stale")
         self.set_class(self.small, "small")
-        self.query_one("#head", Lines).show([frame.head(store, self.TITLE_WORD, self.cockpit.who, width)])
+        if (head := self.query_one("#head", Lines)).anew(store.picture, store.line, width):
+            head.show([frame.head(store, self.TITLE_WORD, self.cockpit.who, width)])
         if self.small:
             self.query_one("#small", Lines).show(frame.on_less(store, self.cockpit.wave, width, LEAST))
         elif store.picture is not None:
@@ -112,7 +119,8 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
         words.styles.height = len(last)
         words.show(last)
         self.query_one("#message", Lines).show([self._message()])
-        self.query_one("#foot", Lines).show([frame.foot(self.NAME, width)])
+        if (foot := self.query_one("#foot", Lines)).anew(width):
+            foot.show([frame.foot(self.NAME, width)])
 
     # ------------------------------------------------------------ keys
 
@@ -180,7 +188,10 @@ class Station(Screen[None], inherit_bindings=False):  # Tab is ours
     def act_help(self) -> None:
         from cockpit.screens.help import Help
 
-        self.app.push_screen(Help(self.NAME))
+        if not self.app.is_screen_installed(Help.NAME):
+            self.app.install_screen(Help(), Help.NAME)
+        self.app.get_screen(Help.NAME, Help).of = self.NAME
+        self.app.push_screen(Help.NAME)
 
     def act_palette(self) -> None:
         from cockpit.screens.palette import Palette

@@ -55,9 +55,6 @@ class DriftScreen(DriftDeeds, Filtered):
     def on_mount(self) -> None:
         self.set_interval(_BETWEEN, self.look)
 
-    def on_screen_resume(self) -> None:
-        self.look()
-
     def on_screen_suspend(self) -> None:
         """Nobody looks any more: no value stays."""
         self._shown, self._open = None, False

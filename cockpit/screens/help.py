@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.events import ScreenResume
 from textual.screen import ModalScreen
 
 from cockpit import keys
@@ -23,15 +24,19 @@ class Help(ModalScreen[None], inherit_bindings=False):
         *(Binding(key, "move(-10)", show=False) for key in ("pageup", "ctrl+u")),
     ]
 
-    def __init__(self, screen: str) -> None:
-        super().__init__()
-        self._screen = screen
+    BLANK = True  # the screen behind is not seen
+    NAME = "help"
+    of = ""
+    """The screen whose keys are told; set it before this is shown. There is one of these: it is composed once."""
 
     def compose(self) -> ComposeResult:
         yield Page(id="help")
 
-    def on_mount(self) -> None:
-        self.query_one(Page).fill(help_lines(self._screen))
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        event.refresh_styles = False
+        page = self.query_one(Page)
+        page.fill(help_lines(self.of))
+        page.move(-1_000_000)
 
     def action_move(self, by: int) -> None:
         self.query_one(Page).move(by)

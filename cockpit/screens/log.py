@@ -71,9 +71,7 @@ class Log(Filtered):
     # ------------------------------------------------------------ painting
 
     def paint(self, picture: Live) -> None:
-        if not self._asking and time.monotonic() - self._asked >= _AT_MOST:
-            self._asking = True
-            self.run_worker(self._look())
+        self.call_after_refresh(self.look)
         width = self._trail.size.width or self.size.width
         if width != self._drawn:
             self._drawn = width
@@ -105,6 +103,11 @@ class Log(Filtered):
         who = "  ".join(text for text in (moment(event.at), event.by, event.wave) if text)
         head = toned(" ", (shortened(event.what, 30), HEAD), f"  {shortened(who, max(8, width - 34))}")
         return [heading, head, *labelled("", event.detail, width)]
+
+    def look(self) -> None:
+        if not self._asking and time.monotonic() - self._asked >= _AT_MOST:
+            self._asking = True
+            self.run_worker(self._look())
 
     async def _look(self) -> None:
         """All that is newer than what is known; at first, the newest of the trail."""

@@ -29,7 +29,6 @@ class Looking(Station):
         return self._detail if self._detail is not None and self._detail.wave == wave else None
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(_BETWEEN, self.look)
 
     def look(self) -> None:

@@ -24,16 +24,9 @@ class OneWave(WaveDeeds):
     def selected(self) -> str:
         return self.looked_at
 
-    def look(self) -> None:
-        """Another wave is looked at."""
-        raise NotImplementedError
-
     def wave_of(self, picture: Live) -> WaveStatus | None:
         """None when there is none of this name any more."""
         return next((each for each in picture.status.waves if each.wave == self.looked_at), None)
-
-    def on_screen_resume(self) -> None:
-        self.look()
 
     def act_left(self) -> None:
         self._choose(-1)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 
 from cockpit import glance, keys
 from cockpit.panels import brakes, charts, closeup, frame, phases, waves
@@ -16,7 +17,7 @@ from cockpit.screens.looking import Looking
 from cockpit.tones import DIM, toned
 from cockpit.widgets.lines import Lines
 from cockpit.widgets.table import Table
-from engine.wire import Live
+from engine.wire import Live, WaveDetail
 
 _WIDE = 100  # columns from which charts stand beside the waves
 _WIDEST = 170  # columns from which a wave's detail stands beside both
@@ -64,10 +65,8 @@ class Overview(Looking, ProofDeeds, Station):
         self.look()
         self.update()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         self.query_one("#waves", Table).choose(self.cockpit.wave or waves.ALL)
-        super().on_screen_resume()
-        self.look()
 
     def act_chart(self) -> None:
         """The next chart; on a wide screen, the next pair."""
@@ -90,6 +89,11 @@ class Overview(Looking, ProofDeeds, Station):
         return self.cockpit.wave or next(iter(active or [wave.wave for wave in picture.status.waves]), "")
 
     @property
+    def _close(self) -> tuple[str, WaveDetail | None]:
+        """What a closer look shows beside the picture."""
+        return self.looked_at, self.detail_of(self.looked_at)
+
+    @property
     def cells(self) -> int:
         where = "#detail" if self.size.width >= _WIDEST else "#below"
         return closeup.cells_for(self.query_one(where).size.width)
@@ -105,25 +109,32 @@ class Overview(Looking, ProofDeeds, Station):
         left = (width - 2) // 2 if widest else width * 66 // 100 if wide else width
         right = width - 2 - left if wide else left
         room = _share_two(picture, height - 5) if wide else _share_one(picture, height - 5)
-        self._fill("#waves", None, room.waves)
-        heading, rows = waves.rows(picture, left)
-        self.query_one("#waves", Table).fill(rows, heading)
-        self._fill("#below", self._closeup(picture, left) if room.below else [], room.below)
-        book = phases.lines(picture.runbook, left, room.runbook) if picture.runbook and room.runbook else []
-        self._fill("#runbook", book, room.runbook)
-        self._fill("#holds", brakes.holds(picture.status.holds, left, room.holds), room.holds)
-        self._fill("#waits", brakes.waits(picture.status.waiting, right, room.waits) if room.waits else [], room.waits)
-        self._fill("#charts", self._charts(picture, right, room.charts, wide or widest), room.charts)
-        if widest:
-            self.query_one("#detail", Lines).show(self._closeup(picture, width - 2 - left))
-        self.query_one("#need", Lines).show([_need(picture, width)])
-        self.query_one("#sum", Lines).show([frame.total(picture.status.total, width)])
+        self._panel("#waves", room.waves)
+        if (listed := self.query_one("#waves", Table)).anew(picture, left):
+            heading, rows = waves.rows(picture, left)
+            listed.fill(rows, heading)
+        if (below := self._panel("#below", room.below)).anew(picture, left, room.below, *self._close):
+            below.show(self._closeup(picture, left) if room.below else [])
+        if (runbook := self._panel("#runbook", room.runbook)).anew(picture.runbook, left, room.runbook):
+            book = picture.runbook
+            runbook.show(phases.lines(book, left, room.runbook) if book and room.runbook else [])
+        if (holds := self._panel("#holds", room.holds)).anew(picture.status.holds, left, room.holds):
+            holds.show(brakes.holds(picture.status.holds, left, room.holds))
+        if (waits := self._panel("#waits", room.waits)).anew(picture.status.waiting, right, room.waits):
+            waits.show(brakes.waits(picture.status.waiting, right, room.waits) if room.waits else [])
+        if (shown := self._panel("#charts", room.charts)).anew(picture, right, room.charts, self._chart, wide, widest):
+            shown.show(self._charts(picture, right, room.charts, wide or widest))
+        if widest and (detail := self.query_one("#detail", Lines)).anew(picture, width, *self._close):
+            detail.show(self._closeup(picture, width - 2 - left))
+        if (need := self.query_one("#need", Lines)).anew(picture, width):
+            need.show([_need(picture, width)])
+            self.query_one("#sum", Lines).show([frame.total(picture.status.total, width)])
 
-    def _fill(self, panel: str, lines: list[Text] | None, height: int) -> None:
-        widget = self.query_one(panel, Lines)
-        widget.styles.height = height
-        if lines is not None:
-            widget.show(lines)
+    def _panel(self, name: str, height: int) -> Lines:
+        """The panel, with so many lines."""
+        panel = self.query_one(name, Lines)
+        panel.styles.height = height
+        return panel
 
     def _charts(self, picture: Live, width: int, lines: int, several: bool) -> list[Text]:
         if lines < 2:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.events import ScreenResume
 
 from cockpit import keys
 from cockpit.columns import Cell, Column, rule, table
@@ -37,8 +38,7 @@ class PlanScreen(Filtered):
         yield Lines(id="about")
         yield from self.filter_line()
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def on_screen_resume(self, event: ScreenResume) -> None:
         if self._plan is None and self.store.fresh:
             self.act_update_plan()
 

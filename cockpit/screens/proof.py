@@ -38,13 +38,15 @@ class ProofScreen(OneWave, ProofDeeds):
         title, page = self.query_one("#title", Lines), self.query_one("#proven", Page)
         if wave is None:
             title.show([toned((" No wave of this name any more: left and right choose another.", DIM))])
+            page.anew()
             page.fill([])
             return
-        title.show([waves.title(wave, picture.status, width)])
-        if self._sign is None or self._sign.wave != wave.wave:
-            page.fill([toned((" Asking the engine …", DIM))])
-        else:
-            page.fill(proof.lines(self._sign, self._report, width))
+        if title.anew(picture, wave.wave, width):
+            title.show([waves.title(wave, picture.status, width)])
+        known = self._sign if self._sign is not None and self._sign.wave == wave.wave else None
+        if page.anew(known, self._report, width):
+            asking = [toned((" Asking the engine …", DIM))]
+            page.fill(proof.lines(known, self._report, width) if known is not None else asking)
 
     def look(self) -> None:
         """Ask now, unless the last answer is still on its way."""

@@ -101,7 +101,7 @@ class QuarantineScreen(QuarantineDeeds, Filtered):
         old = counts != self._counts or not self._known
         if old and not self._asking and time.monotonic() - self._asked >= _AT_MOST:
             self._counts = counts
-            self._ask()
+            self.call_after_refresh(self._ask)
         wide = self.size.width >= _BESIDE
         self.set_class(self._open and not wide, "reading")
         self.set_class(wide, "wide")

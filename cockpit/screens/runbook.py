@@ -60,10 +60,12 @@ class Runbook(StepDeeds):
         steps, shown = self.query_one("#steps", Table), self.query_one("#step", Lines)
         book = picture.runbook
         if book is None:
+            steps.anew()
             steps.fill([Row("", line) for text in _NONE for line in [*paragraph(text, self.size.width), toned("")]])
             shown.show([])
             return
-        steps.fill(_rows(book, steps.size.width or self.size.width))
+        if steps.anew(book, steps.size.width or self.size.width):
+            steps.fill(_rows(book, steps.size.width or self.size.width))
         if not self._opened:
             self._opened = True
             steps.choose(_first(book))

@@ -27,16 +27,15 @@ class Wave(OneWave, Looking, ProofDeeds):
     def cells(self) -> int:
         return closeup.cells_for(self.size.width)
 
-    def look(self) -> None:
-        Looking.look(self)
-
     def paint(self, picture: Live) -> None:
         wave = self.wave_of(picture)
         title, page = self.query_one("#title", Lines), self.query_one("#closeup", Page)
         if wave is None:
             title.show([toned((" No wave of this name any more: left and right choose another.", DIM))])
+            page.anew()
             page.fill([])
             return
         width = self.size.width
-        title.show([waves.title(wave, picture.status, width)])
-        page.fill(closeup.lines(wave, self.detail_of(wave.wave), width))
+        if page.anew(picture, wave.wave, self.detail_of(wave.wave), width):
+            title.show([waves.title(wave, picture.status, width)])
+            page.fill(closeup.lines(wave, self.detail_of(wave.wave), width))

@@ -23,10 +23,18 @@ class Lines(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[Text] = []
+        self._made_of: tuple[object, ...] = ()
 
     @property
     def shown(self) -> list[Text]:
         return self._lines
+
+    def anew(self, *of: object) -> bool:
+        """Whether its lines are to be made anew: those that it has were made of other things. Of these, from now on."""
+        if self._made_of == of:
+            return False
+        self._made_of = of
+        return True
 
     def show(self, lines: Sequence[Text]) -> None:
         """Show these; repaint those that differ."""
