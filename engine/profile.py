@@ -25,6 +25,7 @@ from runbooks.rules import AnyRule, ListOf, ValueMap, When
 
 LOOKED_UP = 2_000  # keys of a tie that are asked for
 _HELD = 1_000  # different values outside a map
+_LONG = 200  # characters of each that are held
 _SHOWN = 20
 _OBJECT = "(object)"
 
@@ -86,19 +87,21 @@ class _Mapping:
         self._target, self._rule = target, rule
         self._read = getter(rule.from_)
         self._records = 0
-        self._values: Counter[str] = Counter()
+        self._values: Counter[tuple[str, int]] = Counter()  # its beginning, and its length
 
     def add(self, fields: Mapping[str, Any]) -> None:
         outside = [text for text in _texts(self._read(fields)) if text and text not in self._rule.map]
         self._records += bool(outside)
         for text in outside:
-            if text in self._values or len(self._values) < _HELD:
-                self._values[text] += 1
+            value = (text[:_LONG], len(text))
+            if value in self._values or len(self._values) < _HELD:
+                self._values[value] += 1
 
     def told(self, plainly: bool) -> ProfiledMap:
         shown: Counter[str] = Counter()
-        for text, n in self._values.items():
-            shown[text if plainly else masked(text)] += n
+        for (text, length), n in self._values.items():
+            rest = f"… ({length:,} characters)" if length > _LONG else ""
+            shown[f"{text}{rest}" if plainly else masked(text, length)] += n
         otherwise = self._rule.else_
         return ProfiledMap(
             field=self._rule.from_,

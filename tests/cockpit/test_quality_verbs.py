@@ -1,6 +1,7 @@
 """`cutover profile` typed at a terminal, over real processes."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 from cockpit import codes
@@ -54,6 +55,55 @@ def test_comments_are_counted_by_the_record_they_hang_on(tmp_path: Path) -> None
         assert "▲ 1 record has no text" in done.out
         assert "▲ text: 1 record is without it" in done.out
         assert "paper/note" not in it.type("profile", "--no-children").out
+
+
+class Page(HTMLParser):
+    """What a reader of a page sees, and which tags and attributes there are."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.seen = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.seen += data
+
+
+def test_a_page_says_what_the_text_says_and_no_value_of_a_record_is_a_tag_in_it(tmp_path: Path) -> None:
+    rows = plain(20)
+    rows[3] |= {"priority": "<script>alert(1)</script>" + HOSTILE}
+    with desk(tmp_path / "m", rows) as it:
+        text = it.type("profile", "--html", "profile.html")
+        assert (text.code, text.err) == (codes.DONE, "As a page: profile.html\n")
+        file = it.folder / "profile.html"
+        assert file.stat().st_mode & 0o777 == 0o600
+        masked = Page(file.read_text())
+        for words in ("paper", "20 records", "1 record will be quarantined: priority: value not in the map", "1 × <…"):
+            assert words in text.out
+            assert words in masked.seen
+        assert "alert" not in masked.seen
+        assert it.type("profile", "--html", "profile.html", "--show-values").code == codes.DONE
+        shown = Page(file.read_text())
+        assert "1 × <script>alert(1)</script>red" in shown.seen
+        assert not any(bad in shown.seen for bad in OBEYED)
+        for page in (masked, shown):
+            assert "script" not in page.tags
+            assert page.attributes == {"charset", "class", "content", "href", "http-equiv", "id", "lang", "name"}
+        assert not [path for path in it.folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 1) as it:
+        wrong = it.type("profile", "--html", "nowhere/profile.html")
+        assert (wrong.code, wrong.out) == (codes.USAGE, "")
+        assert "nowhere does not exist" in wrong.err
+        assert it.engine() is None
 
 
 def test_a_hostile_value_does_nothing_to_the_terminal(tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ def test_values_outside_a_map_are_counted_and_named_only_where_asked_for(folder:
     assert b"secret kind" not in b"".join(path.read_bytes() for path in folder.glob("ledger.db*"))
 
 
+def test_of_a_very_long_value_the_beginning_is_held(folder: Path) -> None:
+    spoil(folder, "I0009", kind="x" * 1_000_000)
+    assert [each.value for each in seen(folder)["incident"].maps[1].values] == ["x… (1,000,000 characters)"]
+    (shown,) = seen(folder, plainly=True)["incident"].maps[1].values
+    assert shown.value == "x" * 200 + "… (1,000,000 characters)"
+
+
 def test_a_known_defect_is_counted_and_its_remedy_is_what_the_rules_see(folder: Path) -> None:
     spoil(folder, "I0001", priority="5")
     incident = seen(folder)["incident"]
