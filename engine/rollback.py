@@ -126,7 +126,7 @@ class Rollbacks:
 
     async def _survey(self, planned: PlannedWave, row: WaveRow) -> _Survey:
         assembly = self._conductor.assembly
-        look = Look(self._ledger, row.id, tuple(assembly.flows.values()), _at_once)
+        look = Look(self._ledger, tuple(assembly.flows.values()), _at_once)
         names = {each.id: name for name, each in (await self._ledger.waves()).items()}
         survey = _Survey()
         for part in reversed(planned.parts):

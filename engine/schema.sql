@@ -317,4 +317,6 @@ END;
 CREATE TRIGGER dirty_aside AFTER UPDATE OF wave, bucket ON entry
 WHEN new.wave <> old.wave OR (new.bucket NOT IN (1, 2) AND new.bucket <> old.bucket) BEGIN
     DELETE FROM dirty WHERE wave = old.wave AND entity = old.entity AND key = old.key;
+    DELETE FROM drift WHERE home = old.entity AND root = old.key;
 END;
+DROP TRIGGER drift_aside;

@@ -93,11 +93,10 @@ def undoable(flow: Flow) -> Undoable:
 
 
 class Look:
-    """Looks at records of one wave. `flows` are all of the migration: others may refer to these records."""
+    """Looks at records. `flows` are all of the migration: others may refer to these records."""
 
-    def __init__(self, ledger: Ledger, wave: int, flows: Sequence[Flow], step: Step) -> None:
+    def __init__(self, ledger: Ledger, flows: Sequence[Flow], step: Step) -> None:
         self._ledger = ledger
-        self._wave = wave
         self._flows = {flow.entity: flow for flow in flows}
         self._step = step
 
@@ -143,7 +142,8 @@ class Look:
         if parents:
             async with self._step():
                 found = await undoable(flow).hanging(flow.target_entity, child.target_entity, sorted(parents))
-        keys = await self._ledger.undo.at_targets(self._wave, child.entity, [one.target for one in found])
+        # Of other waves, too: its record may have come from one of them, and been cut off before its comments came.
+        keys = await self._ledger.undo.at_targets(child.entity, [one.target for one in found])
         ours = {
             keys[one.target]: one.target
             for one in found

@@ -41,7 +41,7 @@ class Undoing:
         self._parts = parts
         self._flows = [part.flow for part in reversed(parts)]
         self._patience = patience
-        self._look = Look(context.ledger, context.wave, flows, lambda: context.pacing.step(context.name))
+        self._look = Look(context.ledger, flows, lambda: context.pacing.step(context.name))
 
     async def run(self) -> WaveState:
         """To its end. What stops it leaves the wave rolling back, with the cause; the next one goes on."""

@@ -177,12 +177,12 @@ class Undos:
 
     # ------------------------------------------------------------ what there is to undo
 
-    async def at_targets(self, wave: int, entity: int, targets: Sequence[str]) -> dict[str, str]:
-        """{target id: key} of this wave's entries that stand there."""
+    async def at_targets(self, entity: int, targets: Sequence[str]) -> dict[str, str]:
+        """{target id: key} of entries that stand there, of whatever wave."""
         rows = await self._db.read(
             "SELECT target, key FROM entry WHERE entity = ? AND target IN (SELECT value FROM json_each(?)) "
-            "AND wave = ? AND target <> ''",
-            (entity, orjson.dumps(targets).decode(), wave),
+            "AND target <> ''",
+            (entity, orjson.dumps(targets).decode()),
         )
         return dict(rows)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.clock import Clock
+from engine.compare import Difference, Kind
 from engine.errors import LedgerError
 from engine.ledger import Ledger
 from engine.model import Bucket, Entry, Hold, SetAside, WaveState
@@ -44,6 +45,27 @@ def test_a_record_is_in_one_bucket_and_the_sums_follow_it(tmp_path: Path) -> Non
         await ledger.settle(wave, entity, [Entry("b", Bucket.SYNCED, "2", "v1", "f")])
         assert await ledger.tally() == {(wave, entity): {Bucket.SYNCED: 2}}
         assert await ledger.aside() == []
+
+    with_ledger(tmp_path, work)
+
+
+def test_a_difference_goes_with_its_record_when_that_is_set_aside_leaves_or_goes_to_another_wave(
+    tmp_path: Path,
+) -> None:
+    async def work(ledger: Ledger) -> None:
+        wave, entity = await wave_and_entity(ledger)
+        await ledger.add_wave("rest")
+        rest = (await ledger.waves())["rest"].id
+        for key in ("a", "b", "c"):
+            await ledger.settle(wave, entity, [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f")])
+            differs = [Difference("incident", key, Kind.MISSING, "", f"at {key}", key)]
+            await ledger.drifts.found(wave, entity, [], [key], differs, until=ledger.drifts.durable)
+        assert [kept.difference.key for kept in await ledger.drifts.list()] == ["a", "b", "c"]
+        await ledger.settle(wave, entity, [Entry("a", Bucket.IN_FLIGHT, "at a", "v2", "f")])
+        await ledger.settle(wave, entity, [], [SetAside("a", "gone at the source", "", "at a")], bucket=Bucket.LEFT)
+        await ledger.settle(rest, entity, [Entry("b", Bucket.SYNCED, "at b", "v1", "f")])
+        await ledger.settle(wave, entity, [], [SetAside("c", "value not in the map", "", "at c")])
+        assert await ledger.drifts.list() == []
 
     with_ledger(tmp_path, work)
 

@@ -28,10 +28,10 @@ def _nothing_of_a_dead_engine_is_left() -> Iterator[None]:
 
 
 class At(Sword):
-    """Falls before the first durable write of this name."""
+    """Falls before (or after) the first durable write of this name."""
 
-    def __init__(self, point: str) -> None:
-        super().__init__(1, "before")
+    def __init__(self, point: str, when: str = "before") -> None:
+        super().__init__(1, when)
         self._point = point
 
     def __call__(self, when: str, point: str) -> None:
@@ -146,5 +146,22 @@ def test_creates_without_an_answer_are_looked_up_by_their_intents_and_do_not_out
             assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
             assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
             assert right.records("issue") == []
+
+    asyncio.run(work())
+
+
+def test_what_hangs_on_a_record_that_is_removed_is_forgotten_whichever_wave_it_came_with(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with world(tmp_path, creates="strong") as (left, right, clock):
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            left.edit("incident", "I2", {"region": "AMER"})  # it goes to the other wave, its comment is to follow
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            assert not await given(tmp_path, clock, Run(waves=["rest"], by="ana"), At("written", "after"))
+            assert await given(tmp_path, clock, Rollback(wave="rest", by="ana"), HASTE)
+            assert len(right.records("issue")) == len(right.records("comment")) == 3
+            assert await given(tmp_path, clock, Run(waves=["rest"], by="ana"), HASTE)
+            issues = {issue.key: issue.fields["title"] for issue in right.records("issue")}
+            hanging = {issues.get(one.parent): one.fields["body"] for one in right.records("comment")}
+            assert hanging == {f"printer {i}": f"call {i}" for i in range(4)}
 
     asyncio.run(work())
