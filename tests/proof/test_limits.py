@@ -14,6 +14,7 @@ from connectors.rehearsal.base import Time
 from connectors.rehearsal.faults import Rule
 from connectors.rehearsal.jira import JiraDouble
 from connectors.rehearsal.servicenow import ServiceNowDouble
+from engine.wire import Pause, Resume
 from tests.proof.night import ALL_AT_ONCE, Night, full, night, until
 from tests.proof.truth import proven
 
@@ -79,10 +80,12 @@ def test_a_spent_quota_is_waited_out_until_the_hour_of_the_system_ends(tmp_path:
     clock = SoonFull()
     limits = {"jira": {"concurrency": 8, "retry_wait": 1.0}}
     with night(tmp_path, 16, waves=ALL_AT_ONCE, limits=limits, clock=clock) as it:
-        it.jira.limits({"quota": 60})
-        clock.let_the_hour_end_in(5)
         it.start()
+        it.command("/pause", Pause(reason="once it is checked", by="ana"))
         it.run()
+        it.jira.limits({"quota": 1})
+        clock.let_the_hour_end_in(5)
+        it.command("/resume", Resume(by="ana"))
         until(lambda: waits_for_its_quota(it), "it waits for its quota", 20, it.story)
         it.jira.limits({"quota": 100_000})  # which nobody tells us before the hour is over
         status = it.ended()
