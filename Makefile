@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 SEEDS  ?= 2000
 
-.PHONY: help demo test check crash monkey simulate screenshots model drift format bench clean clean-demo
+.PHONY: help demo test check crash monkey simulate fresh screenshots model drift format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,7 +48,10 @@ drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with user
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py tests/engine/test_verifier.py
 
 simulate: $(STAMP) ## SEEDS=2000 bad nights on a simulated clock; `FIRST=` a seed to begin with (minutes)
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(FIRST),--first $(FIRST))
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(FIRST),--first $(FIRST)) $(if $(PUBLISH),--publish)
+
+fresh: $(STAMP) ## nights that no earlier commit has seen, for 40 s; each is printed with its seed when it fails
+	$(BIN)/python -m tests.simulation --after "$$(git rev-parse HEAD 2>/dev/null || date +%F)" --seconds 40 --jobs $(JOBS)
 
 mutants: $(STAMP) ## break the product on purpose, one break at a time: do the tests notice? (half an hour)
 	$(BIN)/python -m tests.mutation

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import blake2b
+from itertools import islice
 
 from tests.simulation.night import Verdict, play
-from tests.simulation.plan import draw
+from tests.simulation.plan import SIZED, draw
+from tests.simulation.report import Told, Total, drawn, publish, story
 
-_AT_ONCE = 20  # seeds that a process plays before it tells
+_AT_ONCE = 10  # seeds that a process plays before it tells
+_SAY = 20.0  # seconds between two words of how far it is
 
 
 def main() -> int:
@@ -22,7 +26,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     if asked.seed is not None:
         return _one(asked.seed, minimise=asked.minimise)
-    return _many(asked.first, asked.seeds, asked.jobs, asked.seconds)
+    return _many(asked)
 
 
 def _asked() -> argparse.Namespace:
@@ -30,12 +34,15 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="play this night and tell it")
     parser.add_argument("--minimise", action="store_true", help="leave out the faults without which it fails as well")
     parser.add_argument("--seeds", type=int, default=2000, help="play so many nights")
-    parser.add_argument("--first", type=int, default=None, help="the first of them (default: by the time of day)")
+    parser.add_argument("--first", type=int, default=None, help="the first of them (default: fresh ones)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--seconds", type=float, default=None, help="begin no night after so many seconds")
+    parser.add_argument("--after", default="", help="a word, such as a commit, that says which nights are played")
+    parser.add_argument("--publish", action="store_true", help="write the tables into README.md and docs/simulation.md")
     asked = parser.parse_args()
     if asked.first is None:
-        asked.first = time.time_ns() // 1000 % 1_000_000_000
+        word = asked.after or str(time.time_ns())
+        asked.first = SIZED + int.from_bytes(blake2b(word.encode(), digest_size=4).digest())
     return asked
 
 
@@ -72,14 +79,14 @@ def shrunk(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _batch(seeds: range) -> list[tuple[int, str, list[str], dict[str, int], dict[str, int], int, float]]:
-    logging.disable(logging.CRITICAL)
+def _batch(seeds: range) -> list[Told]:
     told = []
     for seed in seeds:
+        before = time.process_time()
         verdict = play(draw(seed))
-        told.append(
-            (seed, verdict.digest, verdict.violations, verdict.struck, verdict.writes, verdict.lives, verdict.seconds)
-        )
+        cost = time.process_time() - before
+        faults = drawn(verdict.plan)
+        told.append(Told(seed, verdict.violations, faults, verdict.met, verdict.lives, verdict.seconds, cost))
     return told
 
 
@@ -88,42 +95,34 @@ def _batches(first: int, seeds: int) -> Iterator[range]:
         yield range(at, min(at + _AT_ONCE, first + seeds))
 
 
-def _many(first: int, seeds: int, jobs: int, seconds: float | None) -> int:
+def _many(asked: argparse.Namespace) -> int:
     began = time.monotonic()
-    failed: list[tuple[int, list[str]]] = []
-    struck: Counter[str] = Counter()
-    nights: Counter[str] = Counter()
-    writes: Counter[str] = Counter()
-    played = lives = 0
-    slept = 0.0
-    print(f"nights from seed {first}, at most {seeds:,}, {jobs} at a time", flush=True)
-    with ProcessPoolExecutor(jobs) as pool:
-        waiting = iter(_batches(first, seeds))
-        going = [pool.submit(_batch, batch) for _, batch in zip(range(jobs * 2), waiting, strict=False)]
+    total, said = Total(asked.first), began
+    print(f"nights from seed {asked.first}, at most {asked.seeds:,}, {asked.jobs} at a time", flush=True)
+    gc.freeze()  # what is loaded by now is not looked through after each night
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        waiting = _batches(asked.first, asked.seeds)
+        going = [pool.submit(_batch, batch) for batch in islice(waiting, asked.jobs * 2)]
         while going:
-            for seed, _, violations, faults, wrote, lived, night in going.pop(0).result():
-                played, lives, slept = played + 1, lives + lived, slept + night
-                struck.update(faults)
-                nights.update(faults.keys())
-                writes.update(wrote)
-                if violations:
-                    failed.append((seed, violations))
-                    print(f"seed {seed}: {violations[0]}", flush=True)
-            late = seconds is not None and time.monotonic() - began > seconds
+            for told in going.pop(0).result():
+                total.add(told)
+                if told.violations:
+                    print(f"seed {told.seed}: {told.violations[0]}", flush=True)
+            now = time.monotonic()
+            late = asked.seconds is not None and now - began > asked.seconds
             if not late and (batch := next(waiting, None)) is not None:
                 going.append(pool.submit(_batch, batch))
-            if sys.stderr.isatty():
-                print(f"\r{played:,} of {seeds:,}", end="", file=sys.stderr, flush=True)
+            if now - said > _SAY:
+                said, rate = now, total.nights / (now - began)
+                left = (asked.seeds - total.nights) / rate / 60
+                print(f"{total.nights:,} of {asked.seeds:,}, {rate:.1f} a second, {left:,.0f} min to go", flush=True)
     took = time.monotonic() - began
-    print(f"\n{played:,} nights ({slept / 3600:,.0f} hours of theirs) in {took:,.0f} s: {played / took:.1f} a second")
-    print(f"{lives:,} lives of engines; calls applied: {', '.join(f'{k} {n:,}' for k, n in sorted(writes.items()))}")
-    print(f"\n{'fault':<18}{'nights':>9}{'strikes':>10}")
-    for name, n in sorted(struck.items()):
-        print(f"{name:<18}{nights[name]:>9,}{n:>10,}")
-    print(f"\n{len(failed):,} nights broke a promise" + (":" if failed else ""))
-    for what, n in Counter(violations[0].split(":")[0] for _, violations in failed).most_common():
-        print(f"  {what}: {n:,}, as in {[seed for seed, v in failed if v[0].split(':')[0] == what][:5]}")
-    return 1 if failed else 0
+    print("", *story(total, took), sep="\n")
+    if asked.publish:
+        publish(total, took, asked.jobs)
+    for seed, _ in total.failed[:5]:
+        print(f"tell one: .venv/bin/python -m tests.simulation --minimise --seed {seed}")
+    return 1 if total.failed else 0
 
 
 if __name__ == "__main__":

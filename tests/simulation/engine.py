@@ -126,6 +126,7 @@ class Life:
         if self.dead:
             return
         self.dead = True
+        self.world.met.deaths[how] += 1
         self.world.say("engine", f"life {self.number} dies: {how}")
         self._disk.die(power=how == "power cut")
         self.ended.set()
@@ -191,6 +192,7 @@ class Life:
         which = args[1] if len(args) > 1 and isinstance(args[1], (list, tuple)) else ()
         named = ", ".join(_name(one) for one in which[:4]) + (f" and {len(which) - 4} more" if len(which) > 4 else "")
         self.world.say(system, f"{call} {entity} {named}".rstrip())
+        self.world.checked("I7", "" in self.quiet)
         if call in WRITES and "" in self.quiet:
             self.world.violated(f"I7: {call} {entity} left although everything is held and was said to be at rest")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,14 +41,14 @@ waves:
 """
 
 
-def migration(plan: Plan) -> Migration:
-    """As a folder of this night would have it."""
+def migration(folder: Path, plan: Plan) -> Migration:
+    """Of this night, as this folder would have it."""
     limits = f", limits: {{ requests_per_second: {plan.limits['requests_per_second']} }}" if plan.limits else ""
     attachments = "      - { entity: attachment, target: attachment, fields: { name: name } }"
     book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
     book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
     book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
-    return _loaded(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits), book)
+    return replace(_loaded(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits), book), folder=folder)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,13 +24,13 @@ class Watchman:
     def __init__(self, world: World, right: System) -> None:
         self._world = world
         self._store = right.store
-        self.seen: Counter[str] = Counter()
         right.witness = self.applied
 
     def applied(self, call: str, entity: str, writes: Sequence[Any], late: bool) -> None:
         table = self._store.tables[entity]
-        self.seen[call] += 1
+        self._world.met.writes[call] += len(writes)
         if call == "create":
+            self._world.checked("I2", len(writes))
             for write in writes:
                 if write.xid in table.owner and self._world.plan.target["creates"] != "native":
                     self._world.violated(f"I2: a second {entity} with the external id {write.xid} is made")
@@ -48,6 +47,7 @@ class Watchman:
         there = self._store.tables[entity].rows.get(write.target)
         if there is None or "rev" not in write.fields or "rev" not in there.fields:
             return
+        self._world.checked("I3")
         if write.fields["rev"] < there.fields["rev"]:
             old, new = there.fields["rev"], write.fields["rev"]
             self._world.violated(f"I3: {entity} {write.target} goes back from revision {old} to {new}")
@@ -95,6 +95,7 @@ class Judge:
 
     def _no_duplicates(self) -> None:
         for entity in ("issue", "comment", "attachment", "link"):
+            self._world.checked("I2", len(self._right.tables[entity].owner))
             twice = {xid: n for xid, n in self._right.copies(entity).items() if n > 1}
             if twice:
                 self._world.violated(f"I2: {len(twice)} {entity} stand twice at the target")
@@ -102,6 +103,7 @@ class Judge:
     def _all_there(self, flow: Flow, entries: dict[str, Entry], causes: dict[tuple[str, str], str]) -> None:
         table = self._right.tables["issue"]
         for record in self._left.records("incident"):
+            self._world.checked("I1")
             key, entry = record.key, entries.get(record.key)
             if entry is None:
                 self._world.violated(f"I1: incident {key} is in no bucket")
@@ -156,6 +158,7 @@ class Judge:
                 continue
             if self._left.get("incident", record.parent) is None:
                 continue
+            self._world.checked("I1")
             entry = known.get(record.key)
             what = f"{flow.name} {record.key}"
             if entry is None or entry.bucket is not Bucket.SYNCED:
@@ -182,6 +185,7 @@ class Judge:
             both = [one for one in (entry, other) if one is not None and one.bucket is Bucket.SYNCED]
             if len(both) < 2 or any(self._gone(one, "issue") for one in both):
                 continue
+            self._world.checked("I1")
             assert entry is not None
             assert other is not None
             if self._world.plan.field_reference:
@@ -194,12 +198,14 @@ class Judge:
 
     def _strangers(self) -> None:
         for key, fields in self._world.strangers.items():
+            self._world.checked("theirs")
             there = self._right.get("issue", key)
             if there is None or there.fields != fields:
                 self._world.violated(f"the target's own record {key} was touched")
 
     async def _sums(self) -> None:
         """I4: the tally, kept by triggers, is what a count of the lines gives; and nothing is open."""
+        self._world.checked("I4")
         ledger = self._life.ledger
         tally = await self._life.do(ledger.tally())
         told = {(wave, entity, int(b)): n for (wave, entity), ns in tally.items() for b, n in ns.items() if n}

@@ -18,7 +18,7 @@ from tests.simulation.loop import Loop, Stuck
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
-from tests.simulation.world import Dead, World
+from tests.simulation.world import Dead, Met, World
 
 _STEPS = 400_000  # rounds of the loop: a hundred times what a usual night takes
 _MEMORY = Path("/dev/shm")
@@ -30,8 +30,7 @@ class Verdict:
     digest: str
     violations: list[str]
     story: list[str]
-    struck: dict[str, int] = field(default_factory=dict)
-    writes: dict[str, int] = field(default_factory=dict)
+    met: Met = field(default_factory=Met)
     lives: int = 0
     seconds: float = 0.0  # of the night
 
@@ -46,11 +45,10 @@ def play(plan: Plan) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="night-", dir=_MEMORY if _MEMORY.is_dir() else None))
     world = World(loop, plan)
     asyncio.set_event_loop(loop)
-    watching: list[Watchman] = []
     lives = 0
     gc.disable()  # what is thrown away must not act at a moment that no seed knows
     try:
-        operator = loop.run_until_complete(_whole(world, folder, watching))
+        operator = loop.run_until_complete(_whole(world, folder))
         lives = operator.lives
     except Stuck as error:
         world.violated(f"I8: {error}")
@@ -65,19 +63,19 @@ def play(plan: Plan) -> Verdict:
         world.close()
     for what in loop.broken:
         world.violations.append(f"an error that nobody heard: {what}")
-    seen = dict(watching[0].seen) if watching else {}
+    world.checked("I8")
     journal = world.journal
-    return Verdict(plan, journal.digest, world.violations, journal.lines, dict(world.struck), seen, lives, loop.time())
+    return Verdict(plan, journal.digest, world.violations, journal.lines, world.met, lives, loop.time())
 
 
-async def _whole(world: World, folder: Path, watching: list[Watchman]) -> Operator:
+async def _whole(world: World, folder: Path) -> Operator:
     plan = world.plan
     left, right = System(world, "left", plan.source), System(world, "right", plan.target)
-    watching.append(Watchman(world, right))
+    Watchman(world, right)
     systems = {"left": left, "right": right}
     people = People(world, left, right)
     people.fill()
-    operator = Operator(world, Disk(folder, world), systems, migration(plan))
+    operator = Operator(world, Disk(folder, world), systems, migration(folder, plan))
     working = asyncio.ensure_future(people.work())
     await operator.work()
     await working

@@ -36,6 +36,8 @@ _BY = "ana"
 _LONG = 72 * 3600.0  # seconds within which whatever was begun must have ended, once all faults are over
 _LOOK = 900.0  # seconds after which somebody looks at a run that goes on at dawn
 _ROUNDS = 16  # of running, mending and asking, after which all of it must be loaded
+_ALONE = ("retry", "exclude", "rerun", "sign", "repair", "roll back")  # refused while something runs
+_PATIENCE = 60.0  # seconds
 _DEADLY = ("kill", "kill at write", "power cut")
 
 
@@ -88,7 +90,7 @@ class Operator:
             await asyncio.sleep(max(0.0, death.start - self._world.loop.time()))
             if self.life is None or self.life.dead:
                 continue
-            self._world.struck[death.name] += 1
+            self._world.met.struck[death.name] += 1
             if death.name == "kill at write":
                 self.life.draw(int(death.size), late=death.late)
             else:
@@ -125,6 +127,7 @@ class Operator:
 
     async def _check_promises(self, life: Life) -> None:
         """I7: what was acknowledged before the death stands after it."""
+        self._world.checked("I7", len(self._holds) + len(self._signed))
         holds = {hold.wave for hold in await life.do(life.ledger.holds())}
         if missing := self._holds - self._perhaps - holds:
             self._world.violated(f"I7: a hold was acknowledged and is gone: {sorted(missing)}")
@@ -141,19 +144,34 @@ class Operator:
     async def _act(self, act: Act) -> None:
         """One deed. Refusals are answers; the death of the engine is none."""
         life = await self._living()
+        if self._world.plan.patient and act.what in _ALONE:
+            await self._a_while(life)
+            life = await self._living()
         self._world.say("operator", f"{act.what} {act.wave}")
         try:
             word = await self._command(life, act)
+            self._answered(act, "taken")
             self._world.say("engine", f"says: {word}")
         except (EngineError, ConnectorError) as error:
+            self._answered(act, "refused")
             self._world.say("engine", f"refuses: {error}")
         except ExceptionGroup as group:
             known, unknown = group.split((EngineError, ConnectorError))
             if unknown is not None:
                 raise
+            self._answered(act, "refused")
             self._world.say("engine", f"refuses: {known}")
         except Dead:
+            self._answered(act, "no answer")
             self._world.say("operator", "no answer: the engine is dead")
+
+    async def _a_while(self, life: Life) -> None:
+        until = self._world.loop.time() + _PATIENCE
+        while life.busy and not life.dead and self._world.loop.time() < until:
+            await asyncio.sleep(0.5)
+
+    def _answered(self, act: Act, how: str) -> None:
+        self._world.met.commands[f"{act.what}: {how}"] += 1
 
     async def _command(self, life: Life, act: Act) -> str:
         what, wave = act.what, act.wave
@@ -259,6 +277,8 @@ class Operator:
         """No more faults, nobody edits any more: bring every wave to its end."""
         self._world.say("operator", "dawn: everything is to be brought to its end")
         self._world.dawn = True
+        jumps = [fault.name for fault in self._world.plan.faults if fault.name == "clock jump"]
+        self._world.met.struck.update(jumps)
         again = 2  # times that all is run again once it is loaded, as people would who are not sure
         for number in range(_ROUNDS):
             life = await self._living()

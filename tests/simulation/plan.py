@@ -119,6 +119,7 @@ class Plan:
     pace_target: float
     rough: bool  # people also delete at the target
     ends_undone: bool  # the last act undoes every wave
+    patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
 
@@ -135,13 +136,40 @@ class Plan:
 
 
 _MILD = 10_000  # seeds below are nights with some rest in them
+SIZED = 10_000_000  # seeds from here on are nights of all sizes, most of them small
 
 
 def draw(seed: int) -> Plan:
     """The night of this seed."""
+    if seed >= SIZED:
+        return _sized(seed, _harsh(seed, _mild(seed)))
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
     return _mild(seed)
+
+
+def _sized(seed: int, plan: Plan) -> Plan:
+    """What breaks, breaks with a few records and a few faults at the right moment: many small nights, a few large."""
+    chance = Random(f"sized {seed}")
+    dice = chance.random()
+    if dice < 0.2:
+        return plan
+    if dice < 0.22:
+        records, length, faults, deeds = chance.randint(60, 100), chance.choice((120.0, 300.0)), (24, 48, 96), (8, 20)
+        plan = replace(plan, chunk=chance.choice((8, 16)), workers=chance.choice((2, 4, 8)))
+    else:
+        records, length, faults, deeds = chance.randint(2, 7), chance.choice((8.0, 20.0, 40.0)), (2, 4, 8), (3, 8)
+        plan = replace(plan, chunk=chance.choice((1, 2, 4)), workers=chance.choice((1, 2)))
+    plan = replace(plan, records=records, length=length, comments=chance.choice((0, 1, 1, 2)))
+    plan = replace(plan, patient=chance.random() < 0.5, faults=_early(_faults(chance, plan, chance.choice(faults))))
+    return replace(plan, acts=_acts(chance, plan, plan.length / chance.choice(deeds)))
+
+
+def _early(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """A small night has few calls, most of them at its beginning: faults are there by then, and do not miss."""
+    early = [replace(f, start=f.start / 3, rate=min(1.0, 2 * f.rate)) for f in faults]
+    wide = ("refused", "request lost", "throttled")
+    return tuple(replace(f, call="") if f.name in wide and f.late else f for f in early)
 
 
 def _harsh(seed: int, plan: Plan) -> Plan:

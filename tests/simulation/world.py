@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from random import Random
@@ -68,6 +69,21 @@ class SimClock(Clock):
         return self._random.randbytes(size)
 
 
+@dataclass
+class Met:
+    """What there was to meet in a night, or in many: counts, by name."""
+
+    struck: Counter[str] = field(default_factory=Counter)  # faults that bit
+    commands: Counter[str] = field(default_factory=Counter)  # "what: answer"
+    deaths: Counter[str] = field(default_factory=Counter)  # where an engine was killed
+    writes: Counter[str] = field(default_factory=Counter)  # records of calls that the target applied
+    checked: Counter[str] = field(default_factory=Counter)  # promises, how often each was held against the night
+
+    def add(self, other: Met) -> None:
+        for name in self.__dataclass_fields__:
+            getattr(self, name).update(getattr(other, name))
+
+
 class World:
     def __init__(self, loop: Loop, plan: Plan) -> None:
         self.loop = loop
@@ -81,7 +97,7 @@ class World:
         for store in self.stores.values():
             store.clock = self.clock
         self.dawn = False
-        self.struck: Counter[str] = Counter()
+        self.met = Met()
         self.violations: list[str] = []
         self.touched: dict[tuple[str, str], set[str]] = {}  # (entity, key at the target) -> fields that people wrote
         self.deleted: set[tuple[str, str]] = set()  # removed by people at the target
@@ -93,6 +109,9 @@ class World:
 
     def say(self, who: str, what: str) -> None:
         self.journal.say(who, what)
+
+    def checked(self, promise: str, times: int = 1) -> None:
+        self.met.checked[promise] += times
 
     def violated(self, what: str) -> None:
         self.say("VIOLATED", what)
@@ -112,7 +131,7 @@ class World:
                 continue
             if fault.rate < 1 and self.chances[fault.number].random() >= fault.rate:
                 continue
-            self.struck[name] += 1
+            self.met.struck[name] += 1
             self.say("fault", f"{name} ({system or 'engine'} {call})")
             return fault
         return None
