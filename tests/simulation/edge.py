@@ -30,6 +30,7 @@ from connectors.kit.contract import (
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Throttled, Unavailable
 from connectors.memory.connector import Memory
 from connectors.memory.options import Options
+from connectors.memory.store import ME
 from tests.simulation.loop import Loop
 from tests.simulation.plan import WRITES
 from tests.simulation.world import Dead, World
@@ -79,7 +80,20 @@ class System:
             self.witness(call, args[0], args[1], late)
         if call == "create":
             return await self._create(*args)
+        if call == "delete" and args[0] == "issue":
+            for target in args[1]:
+                self._clear(target)
         return await getattr(self.server, call)(*args)
+
+    def _clear(self, issue: str) -> None:
+        """As vendors do: what hangs on a record goes with it."""
+        hanging = [(entity, key) for entity in ("comment", "attachment") for key in self._on(entity, issue)]
+        links = [one.key for one in self.store.records("link") if issue in (one.fields["from"], one.fields["to"])]
+        for entity, key in (*hanging, *(("link", key) for key in links)):
+            self.store.remove(entity, key, by=ME)
+
+    def _on(self, entity: str, issue: str) -> list[str]:
+        return list(self.store.tables[entity].hanging.get(issue, ()))
 
     async def _create(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
         """As vendors do: nothing can be hung on a record that is gone."""
