@@ -14,6 +14,7 @@ applied; making it again is right either way. Bodies and values are never logged
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -22,7 +23,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, urlencode
 
 import httpx
 import orjson
@@ -37,10 +37,13 @@ from connectors.kit.retry import ATTEMPTS, Budget, Retriable, retry
 from connectors.kit.streams import Upload
 
 Result = TypeVar("Result")
-Params = Mapping[str, str | int]
+Params = Mapping[str, str | int] | str
+"""Of a query; a text is one that `query_of` made."""
+
 Limits = Callable[[Iterable[tuple[bytes, bytes]], datetime], RateSignal]
 
 OK: Collection[int] = frozenset({200, 201, 202, 204})
+_RESERVED = re.compile(r"[^A-Za-z0-9_.~-]")
 LONGEST_THROTTLE = 120.0  # seconds that one call waits for a limit before it says Throttled
 _SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _UNASKED_WAIT = 5.0  # a 429 that does not say how long
@@ -48,6 +51,15 @@ _UNASKED_WAIT = 5.0  # a 429 that does not say how long
 # Whose turn the upload holds that is just being sent. What it reads from the same system goes on that turn: with one
 # more for each download, all uploads of a system could hold every turn there is and wait for each other for ever.
 _uploading: ContextVar[Pacer | None] = ContextVar("uploading", default=None)
+
+
+def query_of(params: Mapping[str, str | int]) -> str:
+    """These, as they stand behind the `?`. A query may hold hundreds of keys: only what has to be is touched."""
+    return "&".join(f"{name}={_RESERVED.sub(_percent, str(value))}" for name, value in params.items())
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
 
 
 class Broken(Unavailable):
@@ -231,7 +243,8 @@ class Http:
             if len(self._urls) < 512:  # paths with ids in them are many
                 self._urls[path] = url
         if params:
-            url = url.copy_with(query=urlencode(params, quote_via=quote).encode("ascii"))
+            query = params if isinstance(params, str) else query_of(params)
+            url = url.copy_with(query=query.encode("ascii"))
         merged = self._headers | (dict(headers) if headers else {})
         if json is not None:
             content = json if isinstance(json, bytes) else orjson.dumps(json, encoded)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
 
 import orjson
 
 from connectors.kit.auth import auth_for
 from connectors.kit.contract import Connection, Ports
 from connectors.kit.errors import ConnectorError, InDoubt, Misconfigured, Unavailable
-from connectors.kit.http import Broken, Http, Reply
+from connectors.kit.http import Broken, Http, Reply, query_of
 from connectors.servicenow.query import Filter, conjunction
 
 TABLE = "/api/now/v2/table/"  # v1 answers an empty list with 404
@@ -161,14 +160,14 @@ class Instance:
         if display:
             params["sysparm_display_value"] = display
         reply: Reply | ItemReply
-        text = urlencode(params, quote_via=quote)
+        text = query_of(params)
         if len(path) + len(text) > LONGEST_URL:
             (answer,) = await self.batch([Item("GET", f"{path}?{text}")], safe=True)
             if isinstance(answer, ConnectorError):
                 raise answer
             reply = answer
         else:
-            reply = await self.http.json("GET", path, scope="read", params=params)
+            reply = await self.http.json("GET", path, scope="read", params=text)
         rows = self.result(reply, path)
         if not isinstance(rows, list):
             raise Unavailable(f"{self.name}: {path} gave no list")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from connectors.kit.contract import Page, Record, Scope
 from connectors.kit.errors import Misconfigured
 from connectors.servicenow.dictionary import Dictionary
-from connectors.servicenow.instance import TABLE, Instance, Row
+from connectors.servicenow.instance import TABLE, Instance, Row, key_of
 from connectors.servicenow.query import Filter, conjunction, one_of, parse
 
 SLICE = 500  # keys a call; longer URLs than the instance takes go through the batch API by themselves
@@ -84,9 +84,26 @@ class Reader:
         """All rows whose `field` is one of `values`."""
         found: list[Row] = []
         for start in range(0, len(values), SLICE):
-            terms = one_of(field, values[start : start + SLICE])
-            found += [row async for row in self._instance.everything(TABLE + table, terms, fields)]
+            part = values[start : start + SLICE]
+            if field == "sys_id":
+                found += await self._by_key(table, part, fields)
+            else:
+                terms = one_of(field, part)
+                found += [row async for row in self._instance.everything(TABLE + table, terms, fields)]
         return found
+
+    async def _by_key(self, table: str, keys: Sequence[str], fields: Sequence[str]) -> list[Row]:
+        """There are no more rows than keys: when all of them came, nobody has to be asked where the end is."""
+        found: dict[str, Row] = {}
+        left = list(dict.fromkeys(keys))
+        while left:
+            query = conjunction((), one_of("sys_id", left))
+            window = await self._instance.window(TABLE + table, query, fields, len(left))
+            found |= {key_of(row): row for row in window.rows}
+            asked, left = left, [key for key in left if key not in found]
+            if not window.more or len(left) == len(asked):
+                break
+        return list(found.values())
 
 
 def columns(scope: Scope) -> tuple[str, ...]:

@@ -143,6 +143,22 @@ def test_fetch_leaves_out_what_is_gone_and_takes_more_keys_than_a_url_does():
     assert subject.calls["POST /api/now/v1/batch"] > 0
 
 
+def test_keys_that_are_all_there_are_asked_for_once():
+    subject = double(100)
+    keys = [row["sys_id"] for row in subject.rows("incident")]
+
+    async def run(connector):
+        await connector.fetch(INCIDENT, keys[:1])  # what the table is like is known from here on
+        before = subject.calls.total()
+        whole = await connector.fetch(INCIDENT, keys)
+        asked = subject.calls.total() - before
+        return whole, asked, await connector.fetch(INCIDENT, [*keys[:7], "0" * 32])
+
+    whole, asked, partly = on(subject, run)
+    assert (len(whole), asked) == (100, 1)
+    assert len(partly) == 7
+
+
 @pytest.mark.parametrize("truncates", [True, False])
 def test_a_page_that_the_instance_cancels_half_way_is_asked_for_in_halves(truncates):
     subject = double(150, transaction_records=40, transaction_truncates=truncates)
