@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -17,6 +18,8 @@ from typing import NamedTuple
 
 import orjson
 
+from engine.clock import Clock
+from engine.garbage import collected_seldom
 from engine.model import Bucket, Entry
 from engine.patience import Patience
 from engine.reconcile import at_the_end
@@ -160,7 +163,9 @@ def end_of_wave(total: int, runs: int) -> Ended:
 
 async def _end_of_wave(migration: Path, total: int, runs: int) -> Ended:
     """Only the dirty ones are at the systems; the ledger has as many others as it takes, found equal long ago."""
-    async with night(migration) as it:
+    async with AsyncExitStack() as stack:
+        it = await stack.enter_async_context(night(migration))
+        stack.enter_context(collected_seldom(Clock()))  # as the engine's process does
         await it.run()
         flow, wave = it.conductor.assembly.flows["incident"], (await it.ledger.waves())[folder.WAVE].id
         entries = await it.ledger.drifts.synced(wave, flow.entity, "", DIRTY)
@@ -179,10 +184,8 @@ async def _end_of_wave(migration: Path, total: int, runs: int) -> Ended:
             said = await compare(ask)
             if turn:  # the first one warms up
                 spent.append(time.process_time() - began)
-            drift, left = (
-                await last_drift(it.ledger, folder.WAVE),
-                await it.ledger.drifts.dirty_count(wave, flow.entity),
-            )
+            left = await it.ledger.drifts.dirty_count(wave, flow.entity)
+            drift = await last_drift(it.ledger, folder.WAVE)
             if drift is None or said != ("", "") or (drift.sampled, left) != (len(entries), 0):
                 raise BenchError(f"{said}, {left} are still to be compared")
     return Ended(total, spent)
