@@ -9,6 +9,10 @@ REGRESSIONS: dict[int, str] = {
     1103: "a refused reference of a record that had left the scope put it back into the sum: never loaded",
     1107: "the same, of another wave",
     30215: "a create without an answer was sent again by another wave, into whose scope its record had come",
+    2000366: "a native create was cut off, its record left the scope, and nobody knew of the copy",
+    2000782: "a write failed after its caller had been cancelled: an error that nobody heard",
+    2003382: "a difference of a record that left the scope while it was carried again stayed for ever",
+    2003654: "comments stayed in the ledger, as of another wave, when a rollback removed their record",
     30192: "a create found again after a kill was taken for the newest version: an edit between the two was lost",
 }
 """Of the plans as `plan.draw` makes them: whoever changes what a seed draws finds new seeds for these sentences."""
