@@ -293,6 +293,7 @@ def plan_lines(plan: Plan) -> list[str]:
             lines.append(f"      {wave.about}")
         lines += [
             f"      {e.entity}: {counted(e.records, 'record')} in {counted(e.chunks, 'chunk')}, {e.source} → {e.target}"
+            + (f"; what is there with the same {e.existing} is updated" if e.existing else "")
             for e in wave.entities
         ]
     if len(plan.waves) > 1:

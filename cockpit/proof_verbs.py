@@ -109,6 +109,8 @@ def sign_lines(seen: SignOff) -> Iterator[str]:
         yield f"  {counted(seen.drift.confirmed, 'confirmed difference')} at {moment(seen.drift.at)}"
     if seen.loose_references:
         yield f"  {count(seen.loose_references)} references wait for other waves"
+    if seen.images:
+        yield f"  {counted(seen.images, 'record')} there before: once signed, nothing can put them back as they were"
     if seen.note:
         yield f"  {seen.note}"
     for each in (*seen.refusals, *seen.despite):

@@ -21,6 +21,8 @@ def trial_lines(trial: Trial, columns: int) -> list[str]:
     lines += [f"    {name:<{wide}}  {_shown(value, room)}" for name, value in sorted(trial.source.items())]
     if trial.defects:
         lines += ["", f"Known defects, remedied first: {', '.join(trial.defects)}"]
+    if trial.existing:
+        lines += ["", f"At the target {trial.existing}"]
     lines += ["", "Would be sent" if not trial.refused else "Would not be sent"]
     if not trial.fields:  # no rule was written: it goes as it is
         lines += [f"    {name:<{wide}}  {_shown(value, room)}" for name, value in trial.target.items()]

@@ -26,6 +26,7 @@ _FATES = {
     "never created": ("never created", DIM),
     "edited": ("stay: somebody else edited them since", WARN),
     "foreign": ("stay: they do not carry our id", WARN),
+    "cannot be restored": ("stay: what they were like was destroyed at sign-off", WARN),
     "cannot be deleted": ("stay: the system deletes none", WARN),
     "in doubt": ("stay: in doubt, say first whether they exist", ALARM),
     "stays": ("stay as they are", DIM),

@@ -165,6 +165,7 @@ _WORDS = {
     "gone": "gone already",
     "edited": "stay: edited since",
     "foreign": "stay: they carry our id no more",
+    "cannot be restored": "stay: what they were like was destroyed at sign-off",
     "cannot be deleted": "stay: cannot be deleted",
     "in doubt": "in doubt: first say whether they exist (cutover resolve)",
     "stays": "stay as they are",

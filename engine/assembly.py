@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import orjson
 
-from connectors.kit.contract import Connection, Connector, Creates, Source, Target, Traits
+from connectors.kit.contract import Connection, Connector, Creates, Lookup, Readback, Source, Target, Traits, Undo
 from connectors.kit.errors import Misconfigured
 from engine.clock import Clock
-from engine.flow import Flow, Tie
+from engine.flow import Existing, Flow, Tie
 from engine.ledger import Ledger
 from engine.mapping import Mapper, MappingError, compile_entity
 from engine.systems import Systems
 from engine.validation import Check, compile_rule
+from engine.vault import Vault, master_of
 from engine.waves import Part
 from runbooks.migration import Migration
 from runbooks.playbook import Child, EntityPair, Playbook, Prove
@@ -44,6 +45,7 @@ class Assembly:
     systems: dict[str, Connector]
     flows: dict[str, Flow]
     waves: dict[str, PlannedWave]
+    vault: Vault
 
     def text_of(self, book: Playbook) -> str:
         """A playbook as its file has it, to be kept beside the runs that use it."""
@@ -85,7 +87,8 @@ async def assemble(migration: Migration, ledger: Ledger, systems: Systems, clock
                 wave.wave, wave.about, wave.after, wave.chunk, wave.workers, book.version, parts, rules, wave.prove
             )
             await ledger.add_wave(wave.wave)
-    return Assembly(migration, connectors, flows, _after_one_another(waves))
+    vault = Vault(ledger.images, clock, master_of(migration, clock))
+    return Assembly(migration, connectors, flows, _after_one_another(waves), vault)
 
 
 def _where(migration: Migration, book: Playbook, at: int, path: tuple[str | int, ...]) -> str:
@@ -137,6 +140,7 @@ async def _flow(pair: EntityPair, mapper: Mapper, systems: dict[str, Connector],
         moves=pair.status is not None,
         ties=ties,
         closes=pair.rollback.status if pair.rollback else "",
+        existing=_existing(pair, target, mapper, ties),
     )
     children = [
         await _child(flow, child, own, program, ledger)
@@ -163,7 +167,24 @@ async def _child(parent: Flow, child: Child, mapper: Mapper, program: str, ledge
         moves=False,
         has_content=child.target == "attachment",
         ties={},
+        existing=None,
     )
+
+
+def _existing(pair: EntityPair, target: Target, mapper: Mapper, ties: Mapping[str, Tie]) -> Existing | None:
+    """Refused where the target cannot do all of it: find a record, tell what it is like, and put it back."""
+    if pair.existing is None:
+        return None
+    able = all(isinstance(target, port) for port in (Lookup, Readback, Undo))
+    if not (able and target.traits(pair.target.entity).updates):
+        raise Misconfigured(
+            f"{pair.entity}: the connector of {pair.target.system} cannot look up records that are there before "
+            f"and put them back as they were",
+            hint="Take `existing` out of the playbook: every record is created then.",
+        )
+    fields = dict.fromkeys((*mapper.makes, *(tie.field for tie in ties.values() if tie.field)))
+    steps = tuple(pair.status.fields) if pair.status else ()
+    return Existing(pair.existing.match, pair.existing.by, tuple(fields), steps)
 
 
 def _whose(program: str, flow: str, system: str) -> str:

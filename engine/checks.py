@@ -7,10 +7,14 @@ from difflib import get_close_matches
 from connectors.kit.contract import Canary, Creates, FieldInfo, Scope
 from connectors.kit.errors import ConnectorError
 from engine.assembly import Assembly
+from engine.existing import matched
 from engine.flow import Flow
 from engine.ledger import Ledger
 from engine.model import WaveState
 from engine.wire import CheckLine, CheckReport
+
+_NOBODYS = "cutover-check-9c1f"  # a value that no record has
+_ITSELF = ("key", "id")  # of a record, where a system's schema does not list them
 
 
 async def check(assembly: Assembly, ledger: Ledger, canaries: int) -> CheckReport:
@@ -20,6 +24,7 @@ async def check(assembly: Assembly, ledger: Ledger, canaries: int) -> CheckRepor
     for flow in assembly.flows.values():
         if flow.target_system in reached:
             lines += await _schema(flow)
+            lines += await _lookup(flow) if flow.existing else []
         if canaries and flow.target_system in reached:
             lines += await _horizon(flow, ledger, canaries)
     report = CheckReport(ok=all(line.ok for line in lines), lines=lines)
@@ -115,6 +120,40 @@ def _target_field(flow: Flow, subject: str, name: str, known: dict[str, FieldInf
         near = get_close_matches(name, known, 1)
         detail, hint = f"{name} does not exist there", f"Did you mean {near[0]}?" if near else "Remove its rule."
     return CheckLine(system=flow.target_system, subject=subject, ok=False, detail=detail, hint=hint)
+
+
+async def _lookup(flow: Flow) -> list[CheckLine]:
+    """The source has the field to look up by; the target has the other, finds by it, and can be put back."""
+    rule = flow.existing
+    if rule is None:
+        return []
+    lines: list[CheckLine] = []
+    for system, side, entity, name in (
+        (flow.source_system, flow.source, flow.source_entity, rule.by),
+        (flow.target_system, flow.target, flow.target_entity, rule.match),
+    ):
+        subject = f"existing: {entity}"
+        try:
+            known = {word for info in await side.schema(entity) for word in (info.name, info.label)}
+        except ConnectorError as error:
+            lines.append(_failed(system, subject, error))
+            continue
+        if known and name not in {*known, *_ITSELF}:
+            near = get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else "Name another field under `existing` in the playbook."
+            lines.append(
+                CheckLine(system=system, subject=subject, ok=False, detail=f"{name} does not exist there", hint=hint)
+            )
+    if lines:
+        return lines
+    subject = f"existing: {flow.target_entity}"
+    try:
+        await matched(flow).lookup(flow.target_entity, rule.match, [_NOBODYS])
+        await matched(flow).image(flow.target_entity, [], rule.fields)
+    except ConnectorError as error:
+        return [_failed(flow.target_system, subject, error)]
+    detail = f"records can be looked up by {rule.match}"
+    return [CheckLine(system=flow.target_system, subject=subject, ok=True, detail=detail)]
 
 
 async def _horizon(flow: Flow, ledger: Ledger, rounds: int) -> list[CheckLine]:

@@ -361,6 +361,7 @@ class Conductor:
             self._secret,
             self._born,
             self._batches,
+            self.assembly.vault,
         )
 
     async def runner(self, planned: PlannedWave) -> WaveRunner:

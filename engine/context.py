@@ -11,6 +11,7 @@ from engine.ledger import Ledger
 from engine.pacing import Pacing
 from engine.people import People
 from engine.telemetry import Telemetry
+from engine.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,4 @@ class Context:
     secret: bytes  # the key of the fingerprints
     born: datetime  # when this engine began: nothing that an earlier one sent left later than that
     batches: Batches
+    vault: Vault

@@ -64,6 +64,7 @@ class Database:
         self._witness = witness or _nobody
         self._open = connect or _on_disk
         self._jobs: list[_Job] = []
+        self._forgetting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._pump: asyncio.Task[None] | None = None
@@ -113,6 +114,15 @@ class Database:
         # A caller that is cancelled must not take its half of a shared transaction with it.
         return await asyncio.shield(job.done)
 
+    async def forget(self) -> None:
+        """Let the write-ahead log go: what was deleted is in no file then, as far as no reader is in the way."""
+        if self._closing:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._forgetting.append(done)
+        self._wake.set()
+        await asyncio.shield(done)
+
     async def script(self, sql: str) -> None:
         """Run a schema script, before anything else is written."""
         await self._writer.executescript(sql)
@@ -130,8 +140,18 @@ class Database:
             while self._jobs:
                 jobs, self._jobs = self._jobs, []
                 await self._commit(jobs)
+            if self._forgetting:
+                await self._truncate_log()
             if self._closing:
                 return
+
+    async def _truncate_log(self) -> None:
+        asked, self._forgetting = self._forgetting, []
+        with contextlib.suppress(sqlite3.Error):  # a full disk, say: the next checkpoint does it
+            await self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for done in asked:
+            if not done.done():
+                done.set_result(None)
 
     async def _commit(self, jobs: list[_Job]) -> None:
         for job in jobs:

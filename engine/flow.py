@@ -21,6 +21,16 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """How a record that was at the target before is known, and what of it may be written over."""
+
+    match: str  # the target field to look up
+    by: str  # the source field that holds the same value
+    fields: tuple[str, ...]
+    steps: tuple[str, ...]  # fields that a step of the status may require
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One entity of a playbook (or what hangs on it) on its way from a source to a target."""
 
@@ -43,6 +53,7 @@ class Flow:
     ties: Mapping[str, Tie] | None = None
     has_content: bool = False
     closes: str = ""  # the status that stands for removal where the target deletes nothing
+    existing: Existing | None = None
     hangs_on: int = 0  # the entity of the records that it hangs on; 0: it is of records themselves
 
     def xid(self, key: str) -> str:
@@ -51,7 +62,13 @@ class Flow:
 
     def scope(self, wave_filter: str = "") -> Scope:
         filters = (*self.filters, wave_filter) if wave_filter else self.filters
-        return Scope(self.source_entity, filters, self.mapper.needs)
+        by = (self.existing.by,) if self.existing and self.existing.by not in self.mapper.needs else ()
+        return Scope(self.source_entity, filters, (*self.mapper.needs, *by))
+
+    @property
+    def place(self) -> str:
+        """Where its records are: no two of one place are the same."""
+        return f"{self.target_system}:{self.target_entity}"
 
     @property
     def lasting(self) -> bool:

@@ -20,11 +20,12 @@ from engine.database import Connect, Database, Statement, Witness
 from engine.defects import Defects
 from engine.drifts import SOIL, Drifts
 from engine.errors import LedgerError
+from engine.images import Images
 from engine.model import Bucket, Entry, Intent, SetAside
 from engine.references import References
 from engine.undos import Undos
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -59,6 +60,7 @@ class Ledger(References):
         self.undo = Undos(self._db, clock)
         self.drifts = Drifts(self._db, clock)
         self.defects = Defects(self._db)
+        self.images = Images(self._db)
         self._entities: dict[str, int] = {}
         self._chunks: dict[tuple[int, int], Chunks] = {}  # as they are on disk
 

@@ -101,12 +101,16 @@ class Logbook:
         )
 
     async def sign(self, wave: str, by: str, detail: str, meta: dict[str, str]) -> None:
-        """A person has signed the wave off; `meta` is what is kept about it, by name."""
+        """A person has signed the wave off; `meta` is what is kept about it, by name. In the same step the key of its
+        before-images is destroyed: nobody can open them from here on."""
         now = self._now()
         rows: list[Statement] = [("INSERT OR REPLACE INTO meta VALUES (?, ?)", row) for row in meta.items()]
         rows.append(("UPDATE wave SET state = ?, cause = '' WHERE name = ?", (WaveState.SIGNED_OFF, wave)))
         rows.append(self._event(by, f"wave {WaveState.SIGNED_OFF}", wave, detail, now))
-        await self._db.write("sign", rows)
+        rows.append(("PRAGMA secure_delete = ON", ()))
+        rows.append(("DELETE FROM image_key WHERE wave = (SELECT id FROM wave WHERE name = ?)", (wave,)))
+        if (await self._db.write("sign", rows))[-1]:
+            await self._db.forget()
 
     async def plan(self, wave: int, counts: dict[int, int]) -> None:
         """What the source counts in scope, by entity."""

@@ -12,6 +12,7 @@ from connectors.kit.contract import Move, Record, Write
 from connectors.kit.errors import Unavailable
 from engine.calls import send
 from engine.context import Context
+from engine.existing import Matching, matched
 from engine.fingerprint import fingerprint, form_of
 from engine.flow import Flow
 from engine.intents import Creator
@@ -31,6 +32,7 @@ class Pipeline:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._creator = Creator(context)
+        self._matching = Matching(context)
         self._in_hand: dict[int, set[str]] = defaultdict(set)  # entity -> keys: two chunks may show one record
 
     async def carry(
@@ -67,13 +69,16 @@ class Pipeline:
             taken_up = {record.key for record in records}
             aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
         jobs = await self._map(flow, records, known, parents)
+        fresh = [job for job in jobs if not job.entry.target]
+        if flow.existing is not None and fresh:
+            fresh = await self._matching.match(flow, fresh)
         whole = {job.key for job in jobs if job.whole}  # of these not even the status is touched
         there = [job for job in jobs if job.entry.target and not job.outdated]
         moved = [job for job in there if job.entry.wave != self._context.wave]
         if moved and not flow.lasting:  # what hangs on a record goes with it to another wave
             await finish(self._context, flow, moved)
         outdated = [job for job in jobs if job.entry.target and job.outdated]
-        created = await self._creator.create(flow, [job for job in jobs if not job.entry.target])
+        created = await self._creator.create(flow, fresh)
         there += [job for job in created if not job.outdated]
         there += await self._update(flow, outdated + [job for job in created if job.outdated])
         if flow.lasting and there:
@@ -170,9 +175,12 @@ class Pipeline:
             cause = f"changed at the source after it was moved, and {flow.target_entity} cannot be updated"
             await settle(self._context, flow, same, [job.set_aside(cause) for job in changed], updated=True)
             return same
-        written, aside, doubtful, broken = sort(
-            changed, await send(self._context, flow, flow.target.update, changed) if changed else []
-        )
+        first = await self._matching.first(flow, changed) if flow.existing and changed else []
+        firsts = {job.key for job in first}
+        others = [job for job in changed if job.key not in firsts] if first else changed
+        outcomes = await send(self._context, flow, matched(flow).restore, first) if first else []
+        outcomes += await send(self._context, flow, flow.target.update, others) if others else []
+        written, aside, doubtful, broken = sort([*first, *others], outcomes)
         await settle(self._context, flow, written + same, aside, updated=True)
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")

@@ -46,4 +46,5 @@ async def _entity(wave: PlannedWave, at: int) -> PlanEntity:
         target=f"{part.flow.target_system}:{part.flow.target_entity}",
         records=records,
         chunks=math.ceil(records / wave.chunk),
+        existing=part.flow.existing.match if part.flow.existing else "",
     )

@@ -72,25 +72,11 @@ class Premises:
 
     def secret(self, clock: Clock) -> bytes:
         """The key of the fingerprints: made once, beside the ledger, never in it."""
-        return self._made_once("fingerprint.key", clock)
+        return made_once(self.folder / "fingerprint.key", clock)
 
     def signing_key(self, clock: Clock) -> bytes:
         """The private key of the manifests (Ed25519, 32 bytes): made once, when the first one is signed."""
-        return self._made_once("signing.key", clock)
-
-    def _made_once(self, name: str, clock: Clock) -> bytes:
-        path = self.folder / name
-        with contextlib.suppress(FileNotFoundError):
-            return path.read_bytes()
-        secret = clock.secret(32)
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o600)
-        part.rename(path)
-        return secret
+        return made_once(self.folder / "signing.key", clock)
 
     def witness(self, spec: str) -> Witness | None:
         """A drill: 'before:written:3' kills this process by SIGKILL before the third durable write of that name."""
@@ -107,3 +93,18 @@ class Premises:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         return pull_the_plug
+
+
+def made_once(path: Path, clock: Clock) -> bytes:
+    """The 32 bytes in this file, for its owner's eyes only; made where it is not there."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    secret = clock.secret(32)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        part.chmod(0o600)
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    return secret

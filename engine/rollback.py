@@ -115,7 +115,10 @@ class Rollbacks:
         if row.state is WaveState.ROLLED_BACK:
             left = await self._records(row)
             return [] if left else ["it is rolled back already"]
-        return [] if row.started or await self._records(row) else ["it never ran: there is nothing to undo"]
+        if not (row.started or await self._records(row)):
+            return ["it never ran: there is nothing to undo"]
+        flaw = await self._conductor.assembly.vault.flaw(row.id)
+        return [flaw] if flaw else []
 
     async def _records(self, row: WaveRow) -> int:
         return sum(

@@ -320,3 +320,27 @@ WHEN new.wave <> old.wave OR (new.bucket NOT IN (1, 2) AND new.bucket <> old.buc
     DELETE FROM drift WHERE home = old.entity AND root = old.key;
 END;
 DROP TRIGGER drift_aside;
+
+-- Version 7 adds
+
+DROP TABLE image;                      -- nothing was ever in them
+DROP TABLE image_key;
+
+CREATE TABLE image (                   -- records that were at the target before us, and what we wrote over
+    entity INTEGER NOT NULL,
+    key    TEXT NOT NULL,
+    wave   INTEGER NOT NULL,
+    place  TEXT NOT NULL,              -- system and entity at the target
+    target TEXT NOT NULL,
+    taken  TEXT NOT NULL,              -- by the target's clock: a later change is somebody else's, or ours
+    seal   INTEGER NOT NULL,           -- which key; when that is gone, what was sealed with it is, too
+    sealed TEXT NOT NULL,              -- base64 of ciphertext
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX image_place ON image (place, target);
+
+CREATE TABLE image_key (               -- the key of a wave's images, wrapped by the vault's own
+    id      INTEGER PRIMARY KEY,
+    wave    INTEGER NOT NULL UNIQUE,
+    wrapped TEXT NOT NULL
+);

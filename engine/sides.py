@@ -183,8 +183,11 @@ class Sides:
         suspects = [id for id, key in keys.items() if any(d.kind in _SOMEBODYS for d in differing[key])]
         touches = await self._ask(target.others, flow.target_entity, suspects) if suspects else {}
         me = await self._ask(target.me) if touches else ""
+        taken = await self._ledger.images.taken(flow.entity, list(keys.values())) if touches and flow.existing else {}
         for id, touch in touches.items():
             there, key = standing.get(id), keys[id]
+            if key in taken and taken[key].target == id and touch.at <= taken[key].at:
+                continue  # before we wrote over it
             if there is not None and there.by == me and all(d.key == key for d in differing[key]):
                 continue  # we have written it after that edit
             differing[key] = [_edited(d, touch) if d.kind in _SOMEBODYS else d for d in differing[key]]

@@ -106,6 +106,7 @@ class SignOffs:
             note=row.cause,
             refusals=refusals,
             despite=despite,
+            images=(await ledger.images.counts()).get(row.id, 0),
             last=await self._newest(row.name),
         )
 

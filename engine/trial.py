@@ -6,6 +6,7 @@ from connectors.kit.contract import Record, Scope
 from connectors.kit.document import decoded
 from engine.assembly import Assembly
 from engine.errors import Refused
+from engine.existing import another, matched, several, word_of
 from engine.flow import Flow
 from engine.mapping import Absent, Mapped, Traced
 from engine.people import People
@@ -59,6 +60,7 @@ async def _try(flow: Flow, record: Record) -> Trial:
     if isinstance(mapped, Mapped) and mapped.status:
         target["(status)"] = mapped.status
     return Trial(
+        existing=await _existing(flow, record),
         entity=flow.name,
         key=record.key,
         source=dict(record.fields),
@@ -67,6 +69,24 @@ async def _try(flow: Flow, record: Record) -> Trial:
         fields=fields,
         defects=list(mapped.defects),
     )
+
+
+async def _existing(flow: Flow, record: Record) -> str:
+    """What the look-up finds, in words."""
+    rule = flow.existing
+    if rule is None:
+        return ""
+    word = word_of(record.fields.get(rule.by))
+    if not word:
+        return f"nothing is looked for: {rule.by} is empty. It would be created"
+    found = (await matched(flow).lookup(flow.target_entity, rule.match, [word])).get(word, [])
+    if not found:
+        return f"no record has this {rule.match}. It would be created"
+    if len(found) > 1:
+        return f"it would be quarantined: {several(flow, rule)}"
+    if found[0].xid not in ("", flow.xid(record.key)):
+        return f"it would be quarantined: {another(flow, rule)}"
+    return f"{flow.target_entity} {found[0].target} has the same {rule.match}. It would be updated"
 
 
 async def _children(flow: Flow, record: Record) -> list[Trial]:

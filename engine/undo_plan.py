@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from connectors.kit.contract import Creates, Readback, Standing, Target, Touch, Undo
 from connectors.kit.errors import Misconfigured
 from engine.flow import Flow
+from engine.images import Taken
 from engine.ledger import Ledger
 from engine.model import Bucket, Entry
 from engine.undos import Done, Tied
@@ -39,6 +39,7 @@ class Fate(StrEnum):
     EDITED = "edited"  # by somebody else, after our write: left as it is
     FOREIGN = "foreign"  # carries our id no more, or another one
     STUCK = "cannot be deleted"
+    SHREDDED = "cannot be restored"  # it was there before us, and what it was like was destroyed at sign-off
     IN_DOUBT = "in doubt"
     STAYS = "stays"  # nothing to do: closed before, or excluded and never created
     REFUSED = "refused"
@@ -114,7 +115,7 @@ class Look:
             if present:
                 async with self._step():
                     touches = await target.others(flow.target_entity, present)
-        images = await self._ledger.undo.images(flow.entity, [entry.key for entry in entries])
+        images = await self._ledger.images.taken(flow.entity, [entry.key for entry in entries])
         seen = [
             _judge(flow, entry, standing.get(entry.target), touches.get(entry.target), images, entry.key in ours)
             for entry in entries
@@ -205,7 +206,7 @@ def _judge(
     entry: Entry,
     standing: Standing | None,
     touch: Touch | None,
-    images: Mapping[str, datetime],
+    images: Mapping[str, Taken],
     intended: bool,
 ) -> Seen:
     if not entry.target:
@@ -214,13 +215,17 @@ def _judge(
     if standing is None:
         return Seen(entry, Fate.REMOVE if intended else Fate.GONE)
     taken = images.get(entry.key)
-    if touch is not None and (taken is None or touch.at > taken):
+    if taken is not None and taken.target != entry.target:
+        taken = None  # that one is gone, and we created another
+    if touch is not None and (taken is None or touch.at > taken.at):
         return Seen(entry, Fate.EDITED, touch)
-    if standing.xid != flow.xid(entry.key) and (standing.xid or flow.writes.creates is not Creates.NONE):
-        # Put back as it was, and not known to be yet: our mark is gone from it with all the rest.
-        return Seen(entry, Fate.RESTORE if taken is not None and intended else Fate.FOREIGN)
     if taken is not None:
-        return Seen(entry, Fate.RESTORE)
+        # Without our mark it was never written over, or is put back and not known to be: once more does no harm.
+        if standing.xid not in ("", flow.xid(entry.key)):
+            return Seen(entry, Fate.FOREIGN)
+        return Seen(entry, Fate.SHREDDED if taken.shredded else Fate.RESTORE)
+    if standing.xid != flow.xid(entry.key) and (standing.xid or flow.writes.creates is not Creates.NONE):
+        return Seen(entry, Fate.FOREIGN)
     if flow.writes.deletes:
         return Seen(entry, Fate.REMOVE)
     if not flow.closes:

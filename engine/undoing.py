@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
-from connectors.kit.contract import Creates, Failed, Move, Outcome, Rejected, Undo, Write
+from connectors.kit.contract import Creates, Failed, Fields, Move, Outcome, Rejected, Undo, Write
 from connectors.kit.errors import ConnectorError
 from engine.context import Context
 from engine.errors import EngineError
@@ -30,6 +30,7 @@ _LASTING = (Fate.REMOVE, Fate.CLOSE, Fate.RESTORE, Fate.GONE, Fate.NEVER, CLEARE
 
 _CLOSED = "closed by a rollback; a run takes it up again"
 _STUCK = "cannot be deleted at the target, and the playbook names no status instead: a rollback left it there"
+_SHREDDED = "was there before the wave, and what it was like was destroyed at sign-off: a rollback left it as it is"
 _FOREIGN = "carries our id no more at the target: a rollback left it as it is"
 
 
@@ -71,14 +72,16 @@ class Undoing:
                 await persist(Creator(context).clear_up, flow)
 
     async def _wait_for_the_late(self, saga: Saga) -> None:
-        """A create that was sent again because its answer was lost may be applied a second time until then."""
+        """What was sent again because its answer was lost (a create, or an update of what is put back) may be applied a
+        second time until then."""
         context = self._context
         flows = [flow for part in self._parts for flow in (part.flow, *part.flow.children)]
-        late = max((f.writes.late_commit for f in flows if f.writes.creates is Creates.NATIVE), default=0.0)
+        again = (f for f in flows if f.writes.creates is Creates.NATIVE or f.existing)
+        late = max((f.writes.late_commit for f in again), default=0.0)
         left_by = datetime.fromisoformat((await context.ledger.waves())[context.name].ended or saga.started)
         wait = (left_by + timedelta(seconds=late) - context.clock.now()).total_seconds()
         if wait > 0:
-            reason = "creates without an answer: waiting until the target's word is certain"
+            reason = "calls without an answer: waiting until the target's word is certain"
             await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
 
     async def _passes(self) -> None:
@@ -140,7 +143,9 @@ class Undoing:
         for clear in batch.clears:
             target = clear.flow.target
             if isinstance(target, Undo):
-                write = Write(clear.flow.xid(clear.tie.key), {clear.field: None}, clear.tie.target)
+                before = (await self._context.vault.open(clear.tie.entity, [clear.tie.key])).get(clear.tie.key)
+                held = before.fields.get(clear.field) if before else None
+                write = Write(clear.flow.xid(clear.tie.key), {clear.field: held}, clear.tie.target)
                 refused += len(_refused(await self._call(target.restore(clear.flow.target_entity, [write]))))
         if batch.links:
             refused += len(_refused(await self._call(batch.flow.target.delete("link", batch.links))))
@@ -169,6 +174,7 @@ class Undoing:
             keys = {move.xid: entry.key for move, entry in zip(moves, closing, strict=True)}
             for outcome in _refused(await self._call(target.move(flow.target_entity, moves))):
                 why[keys[outcome.xid]] = outcome.cause
+        why |= await self._restore(batch)
         seen = [Seen(one.entry, Fate.REFUSED) if one.entry.key in why else one for one in batch.seen]
         await self._aside(
             flow,
@@ -176,6 +182,32 @@ class Undoing:
             Bucket.QUARANTINED,
         )
         return batch._replace(seen=seen)
+
+    async def _restore(self, batch: Batch) -> dict[str, str]:
+        """Put back what was there before us; {key: why} of what is refused. Our mark goes last: until then it is known
+        as ours."""
+        flow, target = batch.flow, batch.flow.target
+        entries = {one.entry.key: one.entry for one in batch.of(Fate.RESTORE)}
+        if not entries or not isinstance(target, Undo):
+            return {}
+        images = await self._context.vault.open(flow.entity, list(entries))
+        why: dict[str, str] = {}
+        if moving := [key for key in entries if images[key].status]:
+            moves = [
+                Move(flow.xid(key), entries[key].target, images[key].status, _filled(images[key].steps))
+                for key in moving
+            ]
+            for key, outcome in zip(moving, await self._call(target.move(flow.target_entity, moves)), strict=True):
+                if isinstance(outcome, Rejected):
+                    why[key] = outcome.cause
+        restoring = [key for key in entries if key not in why]
+        writes = [Write("", images[key].fields, entries[key].target) for key in restoring]
+        if writes:
+            outcomes = await self._call(target.restore(flow.target_entity, writes))
+            for key, outcome in zip(restoring, outcomes, strict=True):
+                if isinstance(outcome, Rejected):
+                    why[key] = outcome.cause
+        return why
 
     async def _call(self, call: Awaitable[list[Outcome]]) -> list[Outcome]:
         """One call that may be made again. Raises what kept a record of it from an answer."""
@@ -195,6 +227,7 @@ class Undoing:
         await self._aside(batch.flow, edited, Bucket.EDITED)
         left = [(one.entry, _CLOSED) for one in batch.of(Fate.CLOSE)]
         left += [(one.entry, _STUCK) for one in batch.of(Fate.STUCK)]
+        left += [(one.entry, _SHREDDED) for one in batch.of(Fate.SHREDDED)]
         await self._aside(batch.flow, left, Bucket.LEFT)
 
     async def _aside(self, flow: Flow, entries: Sequence[tuple[Entry, str]], bucket: Bucket) -> None:
@@ -250,6 +283,10 @@ def in_words(done: Done) -> str:
 def _edited(one: Seen) -> str:
     by = one.touch.by if one.touch else ""
     return f"edited at the target{f' by {by}' if by else ''} after our write: a rollback left it as it is"
+
+
+def _filled(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _refused(outcomes: Sequence[Outcome]) -> list[Rejected]:

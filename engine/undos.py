@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -210,14 +209,6 @@ class Undos:
             (wave,),
         )
         return dict(rows)
-
-    async def images(self, entity: int, keys: Sequence[str]) -> dict[str, datetime]:
-        """{key: when it was taken} of these records that were there before us."""
-        rows = await self._db.read(
-            "SELECT key, taken FROM image WHERE entity = ? AND key IN (SELECT value FROM json_each(?))",
-            (entity, orjson.dumps(keys).decode()),
-        )
-        return {key: datetime.fromisoformat(taken) for key, taken in rows}
 
     # ------------------------------------------------------------ re-runs
 

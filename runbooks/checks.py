@@ -18,6 +18,8 @@ from runbooks.walk import Named, at, circle, found, sentence, steps, twice, unkn
 
 def references_in_place(document: Document, file: MigrationFile) -> Iterator[Problem]:
     """Secrets are references, and references stand where they are resolved."""
+    if file.vault is not None and file.vault != secrets.KEYRING:
+        yield from secrets.no_reference(("vault",), file.vault, document)
     for name, system in file.systems.items():
         at: Loc = ("systems", name)
         yield from secrets.faults((*at, "url"), system.url, document)

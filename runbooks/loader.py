@@ -89,10 +89,12 @@ def _migration(
         runbook=runbook,
         runbook_file=folder / file.runbook if file.runbook is not None else None,
         metrics=file.metrics,
+        vault=file.vault,
     )
 
 
 def _wide(folder: Path, document: Document, file: MigrationFile) -> Iterator[Problem]:
+    yield from secrets.wide_files(("vault",), file.vault or "", document, folder)
     for name, system in file.systems.items():
         yield from secrets.wide_files(("systems", name, "url"), system.url, document, folder)
         for key, value in system.auth.values.items():

@@ -152,6 +152,8 @@ class MigrationFile(Model):
     """The files that say what moves, relative to this folder."""
     runbook: Text | None = None
     """The file that says who does what when, relative to this folder."""
+    vault: Text | None = None
+    """The key of the before-images: ${env:NAME}, ${file:path} or keyring; without it, one is made in the folder."""
     metrics: Metrics | None = None
     """Where monitoring may ask; without it, no port is opened."""
 
@@ -171,6 +173,7 @@ class Migration:
     runbook: Runbook | None = None
     runbook_file: Path | None = None
     metrics: Metrics | None = None
+    vault: str | None = None
 
     def where(self, playbook: str, path: Loc = ()) -> str:
         """`file:line:column` of what stands at `path` in a playbook, or in migration.yaml when `playbook` is ""."""
@@ -184,3 +187,8 @@ class Migration:
             values["systems", system, "auth", key] = value
         url, *auth = secrets.resolve(values, self.documents[""], self.folder, environ)
         return secrets.Access(url, {"kind": asked.auth.kind, **dict(zip(asked.auth.values, auth, strict=True))})
+
+    def resolve_vault(self, environ: Mapping[str, str] | None = None) -> str:
+        """The text that `vault` refers to. LoadError says why it cannot be had."""
+        values: dict[Loc, str] = {("vault",): self.vault or ""}
+        return secrets.resolve(values, self.documents[""], self.folder, environ)[0]

@@ -106,6 +106,22 @@ class RollbackRule(Model):
     """The status to bring them to, as people there call it."""
 
 
+class ExistingRule(Model):
+    """How a record that was at the target before is known, so that it is updated instead of created."""
+
+    elsewhere: ClassVar[dict[str, str]] = {
+        "field": "say 'match: TARGET_FIELD' and 'by: SOURCE_FIELD'",
+        "from": "the source field is named by 'by'",
+        "target": "the target field is named by 'match'",
+        "source": "the source field is named by 'by'",
+    }
+
+    match: Text
+    """The target field to look records up by; it has at most one record for each value."""
+    by: Text
+    """The source field that holds the same value; where it is empty, a record is created."""
+
+
 class EntityPair(Model):
     """One kind of record: where it comes from, where it goes, how each field is made."""
 
@@ -132,6 +148,8 @@ class EntityPair(Model):
     """What hangs on a record and moves with it."""
     references: Items[Reference] = ()
     """Ties to other records."""
+    existing: ExistingRule | None = None
+    """Which records are at the target before: they are updated, and a rollback puts them back as they were."""
     rollback: RollbackRule | None = None
     """What a rollback does where the target deletes nothing."""
 

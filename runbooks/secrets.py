@@ -11,13 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runbooks.document import Document, Loc
-from runbooks.errors import LoadError, Problem
+from runbooks.errors import LoadError, Problem, did_you_mean
 
 LARGEST_SECRET = 64_000  # bytes
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^${}]+)\}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SECRET_WORDS = {"password", "passwd", "pwd", "passphrase", "token", "secret", "key"}
+KEYRING = "keyring"
 _INSTEAD = "write ${env:NAME} or ${file:path} instead"
 
 
@@ -45,6 +46,16 @@ def faults(loc: Loc, value: str, document: Document) -> Iterator[Problem]:
         yield document.problem(loc, f"a password stands in the URL; move it to 'auth', and {_INSTEAD}")
     if key != "url" and re.split(r"[_-]", key.lower())[-1] in _SECRET_WORDS:
         yield document.problem(loc, f"a secret stands in the file under '{key}'; {_INSTEAD}")
+
+
+def no_reference(loc: Loc, value: str, document: Document) -> Iterator[Problem]:
+    """What is wrong with a value that must be one reference and nothing else, or `keyring`."""
+    problems = list(faults(loc, value, document))
+    yield from problems
+    if not problems and not _REFERENCE.fullmatch(value):
+        yield document.problem(
+            loc, f"expected ${{env:NAME}}, ${{file:path}} or {KEYRING}{did_you_mean(value, [KEYRING])}"
+        )
 
 
 def _password_in(url: str) -> bool:

@@ -29,6 +29,7 @@ Call = Literal[
     "tally",
     "others",
     "image",
+    "lookup",
     "restore",
 ]
 

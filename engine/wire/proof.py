@@ -65,4 +65,5 @@ class SignOff(Message):
     note: str  # what the proof of the wave said
     refusals: list[str]
     despite: list[str]
+    images: int = 0  # records that were there before the wave, and can be put back only until it is signed
     last: str = ""  # the wave's newest manifest; empty when it was never signed off

@@ -11,6 +11,7 @@ class PlanEntity(Message):
     target: str
     records: int
     chunks: int
+    existing: str = ""  # the target field by which records that are there before are known; empty: all are created
 
 
 class PlanWave(Message):
@@ -113,3 +114,4 @@ class Trial(Message):
     fields: list[TracedField]
     defects: list[str] = []  # noqa: RUF012  known defects that the source has; never mutated
     children: list[Trial] = []  # noqa: RUF012  comments, attachments and such that hang on it, the first of each kind
+    existing: str = ""  # of an entity that updates what is there: what was found there

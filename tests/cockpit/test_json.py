@@ -29,7 +29,7 @@ KEYS = {
     "Waiting": "reason now seconds",
     "Status": "version migration at engine pid began run run_by run_outcome rate retried in_doubt_seen eta_low "
     "eta_high holds waiting waves total",
-    "PlanEntity": "entity source target records chunks",
+    "PlanEntity": "entity source target records chunks existing",
     "PlanWave": "wave about after state playbook records entities seconds_low seconds_high",
     "Plan": "version migration waves records",
     "CheckLine": "system subject ok detail hint",
@@ -40,7 +40,7 @@ KEYS = {
     "Event": "id at by what wave detail",
     "Events": "version events",
     "TracedField": "field rule sources where value left_out refusal",
-    "Trial": "version entity key source target refused fields defects children",
+    "Trial": "version entity key source target refused fields defects children existing",
     "Exclude": "wave cause keys records reason by",
     "Acknowledge": "alert by",
     "Tick": "step note go by",
@@ -88,7 +88,7 @@ KEYS = {
     "RuleResult": "rule about severity owner gate wave holds checked failed skipped whole sample note at",
     "Sign": "wave note despite by",
     "SignOff": "version wave state file playbook playbook_version rules_version entities rules drift aside "
-    "loose_references note refusals despite last",
+    "loose_references note refusals despite images last",
     "SignedCause": "bucket cause field records",
     "SignedEntity": "entity planned buckets",
     "UndoEdited": "entity key target by at",

@@ -141,7 +141,7 @@ def test_the_tutorial_shows_commands_at_all() -> None:
 
 # ---------------------------------------------------------------- YAML
 
-SECTIONS = {"source", "target", "label", "status", "children", "references", "rollback", "defects"}
+SECTIONS = {"source", "target", "label", "status", "children", "references", "existing", "rollback", "defects"}
 
 
 def snippets(name: str) -> list[str]:
