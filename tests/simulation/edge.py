@@ -116,8 +116,12 @@ class _Way:
         self._most = math.inf
 
     async def walk(self, seconds: float) -> None:
-        self._timer = self._loop.call_later(min(seconds, self._most), self._at_its_end.set_result, None)
+        self._timer = self._loop.call_later(min(seconds, self._most), self._arrive)
         await self._at_its_end
+
+    def _arrive(self) -> None:
+        if not self._at_its_end.done():  # the night may be over
+            self._at_its_end.set_result(None)
 
     def hurry(self, seconds: float) -> None:
         """At most so many seconds from now."""
@@ -126,7 +130,7 @@ class _Way:
             return
         if self._timer.when() > self._loop.time() + seconds:
             self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._at_its_end.set_result, None)
+            self._timer = self._loop.call_later(seconds, self._arrive)
 
 
 class Edge:
@@ -174,6 +178,8 @@ class Edge:
         try:
             self._life.called(self.name, call, args)
             result = await self._travel(call, args)
+            if call == "create" and args[0] != "link":
+                self._told_of(*args, result)
             status = 200
             return result
         except Throttled as error:
@@ -181,6 +187,12 @@ class Edge:
             raise
         finally:
             self._pacer.done(Answer(call, self._clock.monotonic() - started, status, retry_after=wait))
+
+    def _told_of(self, entity: str, writes: Sequence[Write], outcomes: Sequence[Outcome]) -> None:
+        parents = {write.xid: write.parent for write in writes}
+        for outcome in outcomes:
+            if isinstance(outcome, Written):
+                self._world.made[entity, outcome.target] = parents[outcome.xid] or outcome.target
 
     async def _travel(self, call: str, args: tuple[Any, ...]) -> Any:
         strikes, name = self._world.strikes, self.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from connectors.memory.store import Store
@@ -51,6 +52,20 @@ class Watchman:
         if write.fields["rev"] < there.fields["rev"]:
             old, new = there.fields["rev"], write.fields["rev"]
             self._world.violated(f"I3: {entity} {write.target} goes back from revision {old} to {new}")
+
+
+def rework(world: World, ledger: Path) -> None:
+    """I5, when an engine begins: what was told to the one before, and is to be looked up and written down again."""
+    world.checked("I5")
+    raw = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
+    known = {target for (target,) in raw.execute("SELECT target FROM entry WHERE target <> ''")}
+    raw.close()
+    tables = world.stores["right"].tables
+    there = {at: record for at, record in world.made.items() if at[1] in tables[at[0]].xids}
+    again = {record for (_, target), record in there.items() if target not in known}
+    most = world.plan.chunk * world.plan.workers
+    if len(again) > most:
+        world.violated(f"I5: {len(again)} records are to be done again after a death, of at most {most}")
 
 
 class Judge:

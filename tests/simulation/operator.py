@@ -29,6 +29,7 @@ from runbooks.migration import Migration
 from tests.simulation.disk import Disk
 from tests.simulation.edge import System
 from tests.simulation.engine import Life
+from tests.simulation.invariants import rework
 from tests.simulation.plan import Act, Fault
 from tests.simulation.world import Dead, World
 
@@ -117,6 +118,8 @@ class Operator:
                 continue
             self.life = life
             await self._check_promises(life)
+            if self.lives > 1:
+                rework(self._world, self._disk.path)
         self._world.violated("I8: the engine does not start any more")
         raise Dead
 

@@ -101,6 +101,7 @@ class World:
         self.violations: list[str] = []
         self.touched: dict[tuple[str, str], set[str]] = {}  # (entity, key at the target) -> fields that people wrote
         self.deleted: set[tuple[str, str]] = set()  # removed by people at the target
+        self.made: dict[tuple[str, str], str] = {}  # (entity, key at the target) that an engine was told -> its record
         self.strangers: dict[str, dict[str, object]] = {}  # records of others at the target, as they must stay
 
     def close(self) -> None:
