@@ -14,7 +14,7 @@ import typer
 from cockpit import codes, drift_verbs, proof_verbs, quality_verbs, runbook_verbs, terminal, undo_verbs, verify_verb
 from cockpit import demo as demonstration
 from cockpit import format as words
-from cockpit.client import BadFolder, Client, NoEngine, Refusal
+from cockpit.client import BadFolder, Client, NoEngine, Refusal, compiled
 from cockpit.follow import follow
 from cockpit.follow import watch as watch_status
 from cockpit.telling import shorter, who
@@ -107,6 +107,8 @@ def lint(folder: Folder = HERE) -> None:
     migration = load(_checked(folder))
     for warning in migration.warnings:
         terminal.complain(f"warning: {shorter(str(warning))}")
+    if wrong := compiled(folder):
+        raise BadFolder("\n".join(shorter(line) for line in wrong))
     versions = ", ".join(f"{book.playbook} {book.version}" for book in migration.playbooks)
     say(f"{migration.name}: fine. Playbooks: {versions}")
 

@@ -230,6 +230,16 @@ class Client:
             return log.read().decode(errors="replace").strip()
 
 
+def compiled(folder: Path) -> list[str]:
+    """What is wrong with the files that only the engine's compilers know, offline: one problem a line."""
+    words = [sys.executable, "-m", "engine.lint", os.fspath(folder.resolve())]
+    done = subprocess.run(words, capture_output=True, cwd="/", timeout=_STARTS_WITHIN, check=False)
+    if done.returncode not in (0, BAD_FOLDER):
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise NoEngine(f"The files could not be compiled: {' '.join(last) or done.returncode}")
+    return done.stdout.decode(errors="replace").splitlines()
+
+
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
     """Lines as the engine ends them: text within JSON may hold other signs that end lines."""
     rest = b""

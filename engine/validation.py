@@ -45,13 +45,16 @@ def compile_rule(
             f"{where(kind)}: the rule '{rule.rule}' looks at the target, and the connector of system "
             f"{flow.target_system} cannot read back what was written; take the rule out, or use counts"
         )
-    return Check(
-        rule,
-        flow,
-        Judge(parse(rule.holds, WAVE_FACTS)) if rule.holds is not None else None,
-        _expression(rule.when, where("when"), problems),
-        _expression(rule.then, where("then"), problems),
-    )
+    facts = Judge(parse(rule.holds, WAVE_FACTS)) if rule.holds is not None else None
+    return Check(rule, flow, facts, *expressions_of(rule, where, problems))
+
+
+def expressions_of(
+    rule: ValidationRule, where: Callable[[str], str], problems: list[str]
+) -> tuple[Expression | None, Expression | None]:
+    """Of which records it speaks, and what must be true of each; None where it does not say."""
+    when, then = (_expression(text, where(key), problems) for key, text in (("when", rule.when), ("then", rule.then)))
+    return when, then
 
 
 def _expression(text: str, where: str, problems: list[str]) -> Expression | None:
