@@ -22,6 +22,12 @@ CROSS JOIN entry e ON e.entity = ?1 AND e.key = j.key WHERE e.bucket IN (1, 2)
 """
 """Of (entity, mark, JSON list of rows that begin with a key): the same, whatever wave they are of."""
 
+SOIL_ANY = """
+INSERT OR REPLACE INTO dirty SELECT e.wave, e.entity, e.key, ?1 FROM json_each(?2) j
+CROSS JOIN entry e ON e.entity = j.value->>0 AND e.key = j.value->>1 WHERE e.bucket IN (1, 2)
+"""
+"""Of (mark, JSON list of rows that begin with an entity and a key): the same, of any entity."""
+
 _CLEAN = """
 DELETE FROM dirty WHERE wave = ?1 AND entity = ?2 AND mark <= ?3 AND key IN (SELECT value FROM json_each(?4))
 """
@@ -266,11 +272,7 @@ class Drifts:
                     "FROM json_each(?) j WHERE entry.entity = j.value->>0 AND entry.key = j.value->>1 AND bucket = 1",
                     (entries,),
                 ),
-                (
-                    "INSERT OR REPLACE INTO dirty SELECT e.wave, e.entity, e.key, ?2 FROM json_each(?1) j "
-                    "CROSS JOIN entry e ON e.entity = j.value->>0 AND e.key = j.value->>1 WHERE e.bucket IN (1, 2)",
-                    (entries, mark),
-                ),
+                (SOIL_ANY, (mark, entries)),
                 (
                     "UPDATE reference SET done = 0 FROM json_each(?) j WHERE reference.entity = j.value->>0 "
                     "AND reference.key = j.value->>1 AND reference.name = j.value->>2 AND done = 1 "

@@ -57,8 +57,8 @@ class Ledger(References):
         self, path: Path, clock: Clock, witness: Witness | None = None, connect: Connect | None = None
     ) -> None:
         super().__init__(Database(path, witness, connect), clock)
-        self.undo = Undos(self._db, clock)
         self.drifts = Drifts(self._db, clock)
+        self.undo = Undos(self._db, clock, self.drifts)
         self.defects = Defects(self._db)
         self.images = Images(self._db)
         self._entities: dict[str, int] = {}

@@ -9,6 +9,7 @@ import orjson
 
 from engine.clock import Clock
 from engine.database import Database, Statement
+from engine.drifts import SOIL_ANY, Drifts
 from engine.logbook import SAME, WaveRow
 from engine.model import STALE, WaveState
 
@@ -53,9 +54,10 @@ class Again(NamedTuple):
 class Undos:
     """Verbs write (each is one durable point); the rest reads."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, drifts: Drifts) -> None:
         self._db = database
         self._clock = clock
+        self._drifts = drifts
 
     # ------------------------------------------------------------ the saga
 
@@ -123,7 +125,8 @@ class Undos:
         loosened: Iterable[Tied] = (),
     ) -> None:
         """The batch is undone. `removed` (keys by entity) are forgotten, so that a later run creates them again;
-        `emptied` keep their bucket and exist no more; what referred to them is loose."""
+        `emptied` keep their bucket and exist no more; what referred to them is loose, and to be compared."""
+        mark = self._drifts.mark()
         statements: list[Statement] = []
         for entity, keys in removed.items():
             if keys:
@@ -145,6 +148,7 @@ class Undos:
                     (orjson.dumps(ties).decode(),),
                 )
             )
+            statements.append((SOIL_ANY, (mark, orjson.dumps(ties).decode())))
         statements.append(
             (
                 "UPDATE rollback SET after = ?, batch = '', done = ? WHERE wave = ?",
@@ -152,6 +156,7 @@ class Undos:
             )
         )
         await self._db.write("undo_outcome", statements)
+        self._drifts.kept(mark)
 
     async def end(self, wave: str, number: int, state: WaveState, cause: str, detail: str) -> None:
         """All is undone that could be: the wave starts afresh when it is run."""

@@ -90,6 +90,9 @@ def test_rolling_back_an_earlier_wave_leaves_the_records_of_later_ones_alone_and
             assert it.right.count("comment") == (whole - 14) * 2
             assert it.right.count("link") < links
             assert state(status, "rest")[0] == "awaiting_sign_off"
+            number = await it.ledger.entity("incident")
+            loosened = {entry.key for entry in await it.ledger.drifts.dirty(2, number, "", 100)}
+            assert len(loosened) == seen.references["rest"], "what refers to a removed record is to be compared again"
             assert [wave.buckets.to_do for wave in status.waves] == [15, 0], "it is the pilot's to do, and only once"
             assert status.total.planned == 57
             status = await it.run("pilot")
