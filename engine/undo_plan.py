@@ -193,10 +193,12 @@ class Look:
                 targets = sorted({clear.tie.target for clear in clears})
                 standing = await target.stand(of.target_entity, targets, sorted({clear.field for clear in clears}))
                 touched = await target.others(of.target_entity, sorted(standing))
+            images = await self._ledger.images.taken(of.entity, [clear.tie.key for clear in clears])
             for clear in clears:
                 wanted = target.canonical(of.target_entity, {clear.field: clear.tie.to_target}).get(clear.field)
                 shown = standing.get(clear.tie.target)
-                if shown and clear.tie.target not in touched and wanted and shown.fields.get(clear.field) == wanted:
+                touch = _since(images.get(clear.tie.key), clear.tie.target, touched.get(clear.tie.target))
+                if shown and touch is None and wanted and shown.fields.get(clear.field) == wanted:
                     held.append(clear)
         return held
 
@@ -217,7 +219,8 @@ def _judge(
     taken = images.get(entry.key)
     if taken is not None and taken.target != entry.target:
         taken = None  # that one is gone, and we created another
-    if touch is not None and (taken is None or touch.at > taken.at):
+    touch = _since(taken, entry.target, touch)
+    if touch is not None:
         return Seen(entry, Fate.EDITED, touch)
     if taken is not None:
         # Without our mark it was never written over, or is put back and not known to be: once more does no harm.
@@ -232,6 +235,12 @@ def _judge(
         return Seen(entry, Fate.STUCK)
     closed = standing.status.casefold() == flow.closes.casefold() and not intended
     return Seen(entry, Fate.STAYS if closed else Fate.CLOSE)
+
+
+def _since(taken: Taken | None, target: str, touch: Touch | None) -> Touch | None:
+    """A change by somebody else after our write: what was done before it is in the image."""
+    before = taken is not None and taken.target == target and touch is not None and touch.at <= taken.at
+    return None if before else touch
 
 
 def _ends(link: Mapping[str, object]) -> tuple[str, str, str]:
