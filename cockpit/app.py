@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ from cockpit.sent import Sent
 from cockpit.store import Line, Store
 from cockpit.widgets.lines import Lines
 from engine.wire import Receipt
+
+_STARTED = 1.5  # seconds after which all that a cockpit is made of is there
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -57,6 +60,8 @@ class Cockpit(App[None], inherit_bindings=False):
         self.push_screen(keys.OVERVIEW)
         self.run_worker(feed.follow(self.client, self.store, self.changed), exit_on_error=True)
         self.set_interval(1.0, self._fit)
+        if not self.is_headless:  # what is there by then stays: looking through it again would hold up keys
+            self.set_timer(_STARTED, gc.freeze)
 
     def on_unmount(self) -> None:
         self._calling.end()
