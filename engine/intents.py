@@ -74,6 +74,7 @@ class Creator:
             await self._keep(flow, found, known)
         await context.ledger.drop_intents(context.wave, flow.entity, {intent.id for intent in left.values()})
         self._open.pop(flow.entity, None)
+        await self.clear_up(flow)  # a key that was sent twice stands in a later intent, too
 
     async def _keep(self, flow: Flow, found: list[tuple[Intent, Written]], known: dict[str, Entry]) -> None:
         """Remember where these are: what is set aside stays so; what the source lost has left the scope."""
@@ -166,7 +167,13 @@ class Creator:
         try:
             there = await look(context, flow, [job.doubt(intents[job.key]) for job in jobs], left_by)
         except Unknowable:
-            aside = [job.set_aside(_undecided(flow, intents[job.key]).cause) for job in jobs]
+            # Nobody knows in which version it was sent, unless this attempt has sent it.
+            sent = [job.record.version if as_it_is else "" for job in jobs]
+            causes = [_undecided(flow, intents[job.key]).cause for job in jobs]
+            aside = [
+                job.set_aside(cause)._replace(version=version)
+                for job, cause, version in zip(jobs, causes, sent, strict=True)
+            ]
             bucket = Bucket.IN_DOUBT
         else:
             for job in jobs:
