@@ -174,6 +174,7 @@ class Undos:
             ),
             self._event("engine", f"wave {state}", wave, detail, now),
             ("DELETE FROM meta WHERE name = ?", (SAME + wave,)),
+            ("DELETE FROM image_key WHERE wave = ? AND id NOT IN (SELECT seal FROM image)", (number,)),
             ("DROP INDEX IF EXISTS undo_target", ()),
             ("DROP INDEX IF EXISTS undo_tie", ()),
         ]

@@ -1,8 +1,10 @@
 """Records that were at the target before us: updated instead of created, kept as they were, and put back."""
 
 import asyncio
+import base64
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,19 @@ from engine.checks import check
 from engine.clock import Clock
 from engine.errors import Refused
 from engine.inspection import ask_once
+from engine.ledger import Ledger
 from engine.manifest import Seal
 from engine.planner import plan
 from engine.rollback import Rollbacks
 from engine.sides import Sides
 from engine.signoff import SignOffs
 from engine.trial import try_record
+from engine.vault import Image, Vault
 from engine.wire import Retry, Rollback, Run, Sign
 from tests.engine.memory_migration import PLAYBOOK, Night, fill, go, night, write
 from tests.engine.test_rollback import export, fates, previewed, rolled_back, state
 from tests.engine.test_rollback_seeds import Hasty, Sword, engine, given
+from tests.engine.test_verifier import said, verified, word
 
 EXISTING = PLAYBOOK.replace(
     "    fields:\n      title:",
@@ -114,6 +119,7 @@ def test_a_rollback_puts_back_what_was_there_removes_the_rest_and_the_wave_can_b
             assert export(it.right) == before
             assert it.copies() == {}, "our id stayed on a record that is not ours"
             assert taken(it) == {}
+            assert await it.ledger.images.key(1) is None, "a key that opens nothing any more was kept"
             status = await it.run("pilot")
             assert state(status, "pilot")[0] == "awaiting_sign_off"
             assert [len(records) for records in export(it.right).values()] == [len(r) for r in whole.values()]
@@ -169,6 +175,22 @@ def test_two_records_that_match_one_and_one_that_matches_two_are_set_aside(tmp_p
             await it.settled()
             assert (await it.buckets())["quarantined"] == 2
             assert taken(it)["I0017"] == "T17"
+
+    go(work)
+
+
+def test_what_was_created_for_one_record_is_never_written_over_for_another(tmp_path: Path) -> None:
+    prepared(tmp_path)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run("pilot")
+            whole = {id: held for id, held in export(it.right)["issue"].items() if id != "T17"}
+            it.left.edit("incident", "I0013", {"number": "INC0012"})
+            await it.run("rest")
+            assert {id: held for id, held in export(it.right)["issue"].items() if id in whole} == whole
+            assert await causes(it) == ["the record at right with this number belongs to another record of the source"]
+            assert taken(it) == {f"I{i:04}": id for i, id in THEIRS.items()}
 
     go(work)
 
@@ -328,23 +350,21 @@ def test_a_create_without_an_answer_is_found_again_and_not_taken_for_one_that_wa
     tmp_path: Path, creates: str
 ) -> None:
     prepared(tmp_path, target=f"{{ creates: {creates}, search_settle: 0.05, late_commit: 0.02, bulk: 5 }}")
+    right, clock = memory.store(f"{tmp_path.name}-right"), Hasty(1)
+    before = export(right)
+    right.faults.add("drop_after", "create", times=2)
+    right.faults.add("drop_after", "restore", times=2)
+    right.faults.add("unavailable", "lookup", times=2)
+    right.faults.add("unavailable", "image", times=1)
 
     async def work() -> None:
-        async with night(tmp_path) as it:
-            before = export(it.right)
-            it.right.faults.add("drop_after", "create", times=1)
-            it.right.faults.add("drop_after", "restore", times=1)
-            it.right.faults.add("unavailable", "lookup", times=1)
-            it.right.faults.add("unavailable", "image", times=1)
-            status = await it.run()
-            assert status.run_outcome == "done", [wave.cause for wave in status.waves]
-            assert (it.right.count("issue"), set(it.copies().values())) == (24, {1})
-            assert len(taken(it)) == len(THEIRS)
-            for wave in ("rest", "pilot"):
-                await rolled_back(it, wave)
-            assert export(it.right) == before
+        assert await given(tmp_path, clock, Run(waves=[], by="ana"), Sword(0, ""))
+        assert (right.count("issue"), set(right.copies("issue").values())) == (24, {1})
+        for wave in ("rest", "pilot"):
+            assert await given(tmp_path, clock, Rollback(wave=wave, by="ana"), Sword(0, ""))
+        assert export(right) == before
 
-    go(work)
+    asyncio.run(work())
 
 
 def test_a_target_that_cannot_find_or_put_back_is_refused_with_what_to_change(tmp_path: Path) -> None:
@@ -437,6 +457,137 @@ def test_an_edit_before_the_wave_excuses_no_difference_after_it(tmp_path: Path) 
             assert [(d.kind, d.root, d.by) for d in found.differing] == [("missing", "I0004", "")]
 
     go(work)
+
+
+def test_the_verifier_finds_nothing_wrong_with_what_was_there_nor_with_what_was_put_back(tmp_path: Path) -> None:
+    prepared(tmp_path)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            await it.run()
+            report = await verified(it)
+            assert [(each.wave, each.ok, said(each)) for each in report.waves] == [
+                ("pilot", True, set()),
+                ("rest", True, set()),
+            ]
+            it.right.edit("issue", "T17", {"title": "by hand"}, by="rosa")
+            assert said(await word(it, "rest")) == {("incident", "I0017", "changed", "title")}
+            await rolled_back(it, "pilot")
+            it.right.edit("issue", "T17", {"title": "printer 17 on fire"}, by="rosa")
+            assert (await word(it, "rest")).ok
+
+    go(work)
+
+
+KEY = "00112233445566778899aabbccddeeff" * 2
+
+
+def keyring(folder: Path, body: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "keyring.py").write_text(body)
+
+
+KEPT = """
+import json, pathlib
+_file = pathlib.Path(__file__).with_name("kept.json")
+def get_password(service, user):
+    return json.loads(_file.read_text()).get(f"{service}/{user}") if _file.exists() else None
+def set_password(service, user, text):
+    _file.write_text(json.dumps({f"{service}/{user}": text}))
+"""
+
+
+@pytest.mark.parametrize("given", ["${env:VAULT}", "${file:vault}", "keyring"])
+def test_the_key_of_the_vault_is_taken_from_where_the_migration_says(
+    tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path)
+    (tmp_path / "vault").write_text(f"{KEY}\n")
+    (tmp_path / "vault").chmod(0o600)
+    monkeypatch.setenv("VAULT", base64.b64encode(bytes.fromhex(KEY)).decode())
+    keyring(tmp_path / "lib", KEPT)
+    monkeypatch.syspath_prepend(tmp_path / "lib")
+    with (tmp_path / "migration.yaml").open("a") as file:
+        file.write(f'vault: "{given}"\n')
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            before = export(it.right)
+            await it.run("pilot")
+            assert not (tmp_path / ".cutover" / "vault.key").exists()
+        (tmp_path / "vault").write_text(KEY[::-1])
+        monkeypatch.setenv("VAULT", KEY[::-1])
+        if given != "keyring":
+            async with night(tmp_path) as it:
+                with pytest.raises(Refused, match="not the one that the before-images were sealed with"):
+                    await rolled_back(it, "pilot")
+        (tmp_path / "vault").write_text(KEY)
+        monkeypatch.setenv("VAULT", KEY)
+        async with night(tmp_path) as it:
+            await rolled_back(it, "pilot")
+            assert export(it.right) == before
+
+    try:
+        go(work)
+    finally:
+        sys.modules.pop("keyring", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("${env:VAULT}", "32 bytes, as 64 hexadecimal digits or in base64"),
+        ("${file:none}", "the file cannot be read"),
+        ("keyring", "The keyring does not answer (OSError)"),
+    ],
+)
+def test_a_key_of_the_vault_that_cannot_be_had_stops_the_wave_before_anything_is_written_over(
+    tmp_path: Path, given: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path)
+    monkeypatch.setenv("VAULT", "short")
+    keyring(tmp_path / "lib", "def get_password(service, user):\n    raise OSError(user)\n")
+    monkeypatch.syspath_prepend(tmp_path / "lib")
+    with (tmp_path / "migration.yaml").open("a") as file:
+        file.write(f'vault: "{given}"\n')
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            before = export(it.right)["issue"]
+            status = await it.run("pilot")
+            word, cause = state(status, "pilot")
+            assert (word, told in cause) == ("failed", True), cause
+            after = export(it.right)["issue"]
+            assert {id: after[id] for id in before} == before
+
+    try:
+        go(work)
+    finally:
+        sys.modules.pop("keyring", None)
+
+
+def test_an_image_is_kept_once_and_a_target_has_one_owner(tmp_path: Path) -> None:
+    async def work() -> None:
+        clock = Clock()
+        ledger = Ledger(tmp_path / "ledger.db", clock)
+        await ledger.open()
+        vault, at = Vault(ledger.images, clock, lambda _: b"k" * 32), clock.now()
+        first, second = Image({"a": 1}), Image({"a": 2})
+        assert await vault.keep(1, 1, "jira:issue", at, {"A": ("T1", first), "B": ("T1", first)}) == {"A"}
+        assert await vault.keep(1, 1, "jira:issue", at, {"A": ("T1", second), "C": ("T2", first)}) == {"A", "C"}
+        assert await vault.keep(1, 1, "jira:issue", at, {"A": ("T2", second)}) == set(), "one stole another's"
+        assert (await vault.open(1, ["A", "B", "C"])) == {"A": first, "C": first}, "a first image was lost"
+        assert await vault.keep(1, 1, "jira:issue", at, {"A": ("T3", second)}) == {"A"}
+        assert await vault.keep(1, 2, "jira:issue", at, {"A": ("T3", second)}) == set(), "of another entity"
+        assert await vault.keep(1, 2, "jira:task", at, {"A": ("T3", second)}) == {"A"}, "another place"
+        assert (await vault.open(1, ["A"])) == {"A": second}
+        assert {(e.key, e.target, e.print) for e in (await ledger.known(1, ["A", "B", "C"])).values()} == {
+            ("A", "T3", ""),
+            ("C", "T2", ""),
+        }
+        await ledger.close()
+
+    asyncio.run(work())
 
 
 def test_what_is_there_is_shown_on_trial_in_the_plan_and_before_signing(tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ def test_a_secret_that_trips_the_reader_is_not_repeated_either(tmp_path: Path, w
         (TOKEN, "      password: ${env:}", "this is no reference"),
         (TOKEN, "      password: ${env:MY-VAR}", "'MY-VAR' is no name of an environment variable"),
         ("http://127.0.0.1:8802", "https://a:b@x.example", "a password stands in the URL"),
+        ("playbooks:\n", "vault: 0011aabb\nplaybooks:\n", "expected ${env:NAME}, ${file:path} or keyring"),
+        ("playbooks:\n", "vault: keyrin\nplaybooks:\n", "did you mean 'keyring'?"),
+        ("playbooks:\n", "vault: ${vault:x}\nplaybooks:\n", "this is no reference"),
         ("    connector: jira", "    connector: jira\n    options: { a: [ '${env:X}' ] }", "in 'url' and 'auth' only"),
     ],
 )
