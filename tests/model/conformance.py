@@ -98,7 +98,7 @@ class Watch:
             "SELECT entity, j.value->>0 FROM intent, json_each(intent.keys) j WHERE wave = ?", (number,)
         )
         right = self._right
-        right.apply_late()
+        late = self._late()
         own = [right.tables[entity] for entity in ("issue", "comment")]
         return Picture(
             point,
@@ -110,9 +110,14 @@ class Watch:
             frozenset((names[int(e)], key) for e, keys in orjson.loads(batch or "{}").items() for key in keys),
             frozenset(key for entity in ("incident", "comment") for key in self._left.tables[entity].rows),
             {xid: 1 + len(table.again.get(xid, ())) for table in own for xid in table.owner},
-            _count(write.xid for late in right._late for write in late.writes),
+            late,
             frozenset(table.xids[key] for table in own for key in right.touches if key in table.xids),
         )
+
+    def _late(self) -> Mapping[str, int]:
+        """By external id, the creates that nobody waits for any more and that are yet to be applied."""
+        self._right.apply_late()
+        return _count(write.xid for late in self._right._late for write in late.writes)
 
 
 def departs(trace: Trace, family: Family, creates: str) -> str:
@@ -180,6 +185,12 @@ def _moves(shape: Shape, s: State) -> tuple[tuple[State, Shown], ...]:
     found = [t._replace(faults=ENOUGH, runs=ENOUGH) for _, t in after(shape, s, _LIVING)]
     # Another record of the wave may be the one that has to be looked for.
     found += [t._replace(stage=0) for t in found if t.stage and s.wave != "rolling_back"]
+    if not s.hold:  # a pause that comes when nothing is done changes nothing else
+        found.append(s._replace(hold=True, told=True))
+    if s.wave == "working" and not s.chunk and not any(one.entry or one.intent or one.at for one in s.items):
+        found.append(s._replace(wave="new"))  # the check before a run found something
+    if s.wave == "rolling_back" and s.stage and not any(one.entry or one.target for one in s.items):
+        found.append(s.put(0, passed=True))  # it has no line, so nobody looks for it, under a hold or not
     if not s.items[0].at:  # the batch is written anew, without it
         found += [s.put(i, undo=False) for i, one in enumerate(s.items) if one.undo]
     return tuple((t, _show(t)) for t in found if not t.harm)

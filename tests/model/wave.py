@@ -195,9 +195,12 @@ def clear_up(shape: Shape, s: State, i: int) -> Next:
     ends = (s.wave == "working" and s.chunk == "done") or (s.wave == "rolling_back" and s.stage == 0)
     if not (ends and one.intent and may(s)):
         return
-    if one.target or certain(one):
-        entry, target = (one.entry or "left", True) if one.target or one.copies else (one.entry, False)
-        yield "clear_up", s.put(i, intent=False, entry=entry, target=target)
+    if one.target:
+        yield "clear_up", s.put(i, intent=False, entry=one.entry or "left")
+    elif certain(one) and one.copies:
+        yield "found, and gone", s.put(i, entry=one.entry or "left", target=True)
+    elif certain(one):
+        yield "clear_up", s.put(i, intent=False)
 
 
 def sweep(shape: Shape, s: State, i: int) -> Next:

@@ -33,7 +33,7 @@ from connectors.memory.options import Options
 from connectors.memory.store import ME
 from tests.simulation.loop import Loop
 from tests.simulation.plan import WRITES
-from tests.simulation.world import Dead, World
+from tests.simulation.world import Dead, Flight, World
 
 if TYPE_CHECKING:
     from tests.simulation.engine import Life
@@ -265,10 +265,11 @@ class Edge:
         """The system's part is a task of the world; the engine may die meanwhile."""
         latency = self._world.plan.latency * (100 if self._world.strikes("slow", self.name, call) else 1)
         way = _Way(self._world.loop)
+        flight = self._departed(call, args)
 
         async def there() -> Any:
             await way.walk(self._world.seconds(latency))
-            answer = await self._system.serve(call, args)
+            answer = await self._arrived(call, args, flight)
             await self._world.delay(latency)
             return answer
 
@@ -276,12 +277,27 @@ class Edge:
         try:
             answer = await asyncio.shield(answering)
         finally:
+            flight.lost = True
             way.hurry(self._system.server.options.late_commit)  # nobody waits any more: it arrives in time, if at all
         self._life.living()
         return answer
 
+    def _departed(self, call: str, args: tuple[Any, ...], *, lost: bool = False) -> Flight:
+        flight = Flight(tuple(write.xid for write in args[1]) if call == "create" else (), lost)
+        if flight.xids:
+            self._world.flights.append(flight)
+        return flight
+
+    async def _arrived(self, call: str, args: tuple[Any, ...], flight: Flight, *, late: bool = False) -> Any:
+        try:
+            return await self._system.serve(call, args, late=late)
+        finally:
+            if flight in self._world.flights:
+                self._world.flights.remove(flight)
+
     async def _haunt(self, call: str, args: tuple[Any, ...], after: float, *, after_all: bool) -> None:
         """Applied so many seconds after it left; `after_all`: after the answer was lost, by time or by death."""
+        flight = self._departed(call, args, lost=True)
         if after_all:
             waiting = asyncio.ensure_future(self._life.ended.wait())
             await asyncio.wait({waiting}, timeout=_TIMEOUT)
@@ -291,7 +307,7 @@ class Edge:
         if call == "create" and self.traits(args[0]).creates.value == "native":
             owner = self._system.store.tables[args[0]].owner  # an upsert: what is there by then is left alone
             args = (args[0], [write for write in args[1] if write.xid not in owner])
-        await self._system.serve(call, args, late=True)
+        await self._arrived(call, args, flight, late=True)
 
     def _of_the_world(self, work: Any) -> asyncio.Task[Any]:
         return Context().run(self._world.loop.create_task, work)

@@ -118,6 +118,8 @@ class Life:
         if not self.dead:
             await self.do(self._stack.aclose())
             self.world.say("engine", f"life {self.number} ends in good order")
+            if self.world.follower is not None:
+                self.world.follower.killed()
             self.dead = True
             self.ended.set()
 
@@ -126,9 +128,11 @@ class Life:
         if self.dead:
             return
         self.dead = True
-        self.world.met.deaths[how] += 1
+        self.world.met.deaths[how] += not how.startswith("it did not")
         self.world.say("engine", f"life {self.number} dies: {how}")
         self._disk.die(power=how == "power cut")
+        if self.world.follower is not None:
+            self.world.follower.killed()
         self.ended.set()
 
     async def bury(self) -> None:
@@ -180,6 +184,8 @@ class Life:
         self.living()
         if when == "before":
             self._writes += 1
+        if when == "after" and self.world.follower is not None:
+            self.world.follower(when, point)
         if self._sword is not None and (self._writes, when == "after") == self._sword:
             self.kill(f"{when} {point}")
             raise Dead

@@ -48,6 +48,9 @@ def migration(folder: Path, plan: Plan) -> Migration:
     book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
     book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
     book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
+    if plan.plain:
+        pilot, references = book.index("  - { wave: pilot"), book.index("    references:")
+        book = book[:references] + "waves:\n" + book[pilot:].partition("\n")[2].replace(", after: [pilot]", "")
     return replace(_loaded(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits), book), folder=folder)
 
 

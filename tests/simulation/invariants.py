@@ -194,6 +194,8 @@ class Judge:
                 self._world.violated(f"I1: {what} has other bytes at the target")
 
     def _references(self, flow: Flow, entries: dict[str, Entry]) -> None:
+        if not flow.ties:
+            return
         links = {(record.fields["from"], record.fields["to"]) for record in self._right.records("link")}
         for record in self._left.records("incident"):
             entry, other = entries.get(record.key), entries.get(record.fields["parent"])

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.simulation.conformance import Follower
 from tests.simulation.disk import Disk
 from tests.simulation.edge import System
 from tests.simulation.folder import migration
@@ -75,7 +76,11 @@ async def _whole(world: World, folder: Path) -> Operator:
     systems = {"left": left, "right": right}
     people = People(world, left, right)
     people.fill()
-    operator = Operator(world, Disk(folder, world), systems, migration(folder, plan))
+    disk = Disk(folder, world)
+    operator = Operator(world, disk, systems, migration(folder, plan))
+    follower = Follower(world, disk, "rest") if plan.plain else None
+    world.follower = follower
+    world.busy = lambda: operator.life is not None and not operator.life.dead and operator.life.busy
     working = asyncio.ensure_future(people.work())
     await operator.work()
     await working
@@ -84,6 +89,8 @@ async def _whole(world: World, folder: Path) -> Operator:
         life = operator.life
         assert life is not None
         await Judge(world, left, right, life).judge()
+        if follower is not None:
+            follower.judge(life.conductor.assembly.flows["incident"])
         if plan.ends_undone and not world.violations:
             await operator.undo_all()
             Judge(world, left, right, life).undone()

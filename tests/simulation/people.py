@@ -90,9 +90,18 @@ class People:
         fields = {"name": f"{key}.bin"}
         self._left.store.put("attachment", key, fields, parent=parent, content=self._chance.randbytes(size))
 
+    def _delete(self, key: str) -> None:
+        self._left.remember("incident", key)
+        self._left.store.remove("incident", key)
+        self._world.say("person", f"deletes incident {key}")
+
     async def _at_source(self) -> None:
         chance, store = self._chance, self._left.store
         keys = self._keys("incident")
+        if self._world.plan.plain:
+            if keys and chance.random() < 0.1 and not self._world.busy():
+                self._delete(chance.choice(keys))
+            return
         dice = chance.random()
         if dice < 0.15 or not keys:
             self._create()
@@ -100,9 +109,7 @@ class People:
             return
         key = chance.choice(keys)
         if dice < 0.22:
-            self._left.remember("incident", key)
-            store.remove("incident", key)
-            self._world.say("person", f"deletes incident {key}")
+            self._delete(key)
             return
         if dice < 0.35:
             self._comment(key)
@@ -142,6 +149,10 @@ class People:
         table = store.tables["issue"]
         ours = [key for key in table.keys if key in table.xids]
         dice = chance.random()
+        if world.follower is not None:  # the model knows one kind of edit, and none under a rollback
+            if world.follower.undoing or not ours:
+                return
+            dice = 0.4
         if dice < 0.2 or not ours:
             self._made += 1
             key, fields = f"new{self._made:04}", {"title": "by rosa"}

@@ -119,6 +119,7 @@ class Plan:
     pace_target: float
     rough: bool  # people also delete at the target
     ends_undone: bool  # the last act undoes every wave
+    plain: bool = False  # one wave, and only what the model of a wave knows
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
@@ -157,12 +158,41 @@ def _sized(seed: int, plan: Plan) -> Plan:
     if dice < 0.22:
         records, length, faults, deeds = chance.randint(60, 100), chance.choice((120.0, 300.0)), (24, 48, 96), (8, 20)
         plan = replace(plan, chunk=chance.choice((8, 16)), workers=chance.choice((2, 4, 8)))
+    elif dice > 0.85:
+        return _plain(chance, plan)
     else:
         records, length, faults, deeds = chance.randint(2, 7), chance.choice((8.0, 20.0, 40.0)), (2, 4, 8), (3, 8)
         plan = replace(plan, chunk=chance.choice((1, 2, 4)), workers=chance.choice((1, 2)))
     plan = replace(plan, records=records, length=length, comments=chance.choice((0, 1, 1, 2)))
     plan = replace(plan, patient=chance.random() < 0.5, faults=_early(_faults(chance, plan, chance.choice(faults))))
     return replace(plan, acts=_acts(chance, plan, plan.length / chance.choice(deeds)))
+
+
+def _plain(chance: Random, plan: Plan) -> Plan:
+    """What the model leaves out is left out: versions, ties, several waves, lists that show what is no more."""
+    plan = replace(
+        plan,
+        plain=True,
+        records=chance.randint(2, 5),
+        comments=1,
+        length=chance.choice((20.0, 60.0)),
+        chunk=chance.choice((1, 2, 4)),
+        workers=chance.choice((1, 2)),
+        attachments=False,
+        field_reference=False,
+        patient=chance.random() < 0.7,
+    )
+    faults = [f for f in _early(_faults(chance, plan, chance.choice((2, 4, 8, 12)))) if f.name not in _UNKNOWN]
+    faults = [replace(f, call="create") if f.name == "some rejected" else f for f in faults]
+    known = ("run", "run", "run", "pause", "resume", "resume", "stop", "roll back", "roll back", "sign", "look")
+    acts = [
+        replace(act, what=chance.choice(known), wave="rest")
+        for act in _acts(chance, plan, plan.length / chance.choice((5, 10, 15)))
+    ]
+    return replace(plan, faults=tuple(faults), acts=tuple(acts))
+
+
+_UNKNOWN = ("stale list", "miscount")  # to the model
 
 
 def _early(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:

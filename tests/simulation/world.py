@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from random import Random
+from typing import Protocol
 
 from connectors import memory
 from engine.clock import Clock
@@ -84,6 +86,25 @@ class Met:
             getattr(self, name).update(getattr(other, name))
 
 
+class Follows(Protocol):
+    """Sees each durable write, and each death."""
+
+    def __call__(self, when: str, point: str) -> None: ...
+
+    def killed(self) -> None: ...
+
+    @property
+    def undoing(self) -> bool: ...
+
+
+@dataclass(eq=False)
+class Flight:
+    """A create that is on its way. Lost: nobody waits for it any more, and it may arrive all the same."""
+
+    xids: tuple[str, ...]
+    lost: bool = False
+
+
 class World:
     def __init__(self, loop: Loop, plan: Plan) -> None:
         self.loop = loop
@@ -102,6 +123,9 @@ class World:
         self.touched: dict[tuple[str, str], set[str]] = {}  # (entity, key at the target) -> fields that people wrote
         self.deleted: set[tuple[str, str]] = set()  # removed by people at the target
         self.made: dict[tuple[str, str], str] = {}  # (entity, key at the target) that an engine was told -> its record
+        self.flights: list[Flight] = []
+        self.follower: Follows | None = None  # of nights that the model knows
+        self.busy: Callable[[], bool] = lambda: False  # an engine may have something in hand
         self.strangers: dict[str, dict[str, object]] = {}  # records of others at the target, as they must stay
 
     def close(self) -> None:
