@@ -59,7 +59,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         wave: Annotated[str, typer.Option("--wave", help="Only this wave.", show_default="all that have begun")] = "",
         as_json: Json = False,
     ) -> None:
-        """Ask the rules of the playbook, as it is now, about waves as they are now.
+        """Ask the playbook's rules about waves, both as they are now.
 
         Exit 4: a rule that is a gate fails. A wave that only a gate kept goes on when its gates hold.
         """
@@ -77,7 +77,10 @@ def manifest_verify(
     key: Annotated[str, typer.Option("--key", metavar="FINGERPRINT", help="The key it must be signed with.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Re-check a manifest: signature, every digest, every count, the sum, the chain. Needs no engine."""
+    """Re-check a manifest from its files alone, offline.
+
+    Signature, every digest, every count, the sum, the chain. Needs no engine.
+    """
     if not file.is_file():
         raise BadFolder(f"There is no file {file}. Manifests are in the folder manifests/ of a migration.")
     report = recheck(file, key)
@@ -110,7 +113,7 @@ def sign_lines(seen: SignOff) -> Iterator[str]:
     if seen.loose_references:
         yield f"  {count(seen.loose_references)} references wait for other waves"
     if seen.images:
-        yield f"  {counted(seen.images, 'record')} there before: once signed, nothing can put them back as they were"
+        yield f"  {counted(seen.images, 'before-image')}: signing destroys them; nothing puts those records back then"
     if seen.note:
         yield f"  {seen.note}"
     for each in (*seen.refusals, *seen.despite):

@@ -53,6 +53,15 @@ class Creator:
             raise Unavailable(_no_answer(flow, jobs))
         return done
 
+    async def not_sent_before(self, flow: Flow, jobs: list[Job]) -> list[Job]:
+        """The jobs whose create never left, or was certainly not applied. What is found knows its target from here on;
+        what only a person can tell is set aside."""
+        try:
+            return (await self._open_ones_first(flow, jobs))[1]
+        except BaseException:
+            self._open.pop(flow.entity, None)
+            raise
+
     async def clear_up(self, flow: Flow) -> None:
         """Resolve the intents of records that the source no longer shows or the mapping no longer takes.
 

@@ -71,7 +71,7 @@ class Pipeline:
         jobs = await self._map(flow, records, known, parents)
         fresh = [job for job in jobs if not job.entry.target]
         if flow.existing is not None and fresh:
-            fresh = await self._matching.match(flow, fresh)
+            fresh = await self._matching.match(flow, await self._creator.not_sent_before(flow, fresh))
         whole = {job.key for job in jobs if job.whole}  # of these not even the status is touched
         there = [job for job in jobs if job.entry.target and not job.outdated]
         moved = [job for job in there if job.entry.wave != self._context.wave]

@@ -367,6 +367,28 @@ def test_a_create_without_an_answer_is_found_again_and_not_taken_for_one_that_wa
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("creates", ["native", "strong", "lagging"])
+def test_what_was_created_without_an_answer_stays_the_records_own_although_it_matches_another_by_now(
+    tmp_path: Path, creates: str
+) -> None:
+    prepared(tmp_path, target=f"{{ creates: {creates}, search_settle: 0.05, late_commit: 0.02, bulk: 5 }}")
+    left, right = (memory.store(f"{tmp_path.name}-{side}") for side in ("left", "right"))
+    clock, before = Hasty(1), export(right)
+
+    async def work() -> None:
+        assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), Named("before", "written"))
+        sent = {str(held["number"]) for held, _ in export(right)["issue"].values()}
+        key = next(f"I{i:04}" for i in (12, 16, 20) if f"INC{i:04}" in sent)
+        left.edit("incident", key, {"number": "INC0017"})
+        assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), Sword(0, ""))
+        assert export(right)["issue"]["T17"] == before["issue"]["T17"]
+        assert (right.count("issue"), set(right.copies("issue").values())) == (len(THEIRS) + 3, {1})
+        assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), Sword(0, ""))
+        assert export(right) == before
+
+    asyncio.run(work())
+
+
 def test_a_target_that_cannot_find_or_put_back_is_refused_with_what_to_change(tmp_path: Path) -> None:
     prepared(tmp_path, target="{ updates: false }")
 
