@@ -150,7 +150,15 @@ class Look:
             for one in found
             if one.target in keys and one.xid in ("", child.xid(keys[one.target]))
         }
-        return ours | dict.fromkeys(begun.get(str(child.entity), set()) - ours.keys(), "")
+        return ours | dict.fromkeys(
+            await self._gone(flow, child, begun.get(str(child.entity), set()) - ours.keys()), ""
+        )
+
+    async def _gone(self, flow: Flow, child: Flow, intended: set[str]) -> list[str]:
+        """Which of these are there no more. What is there hangs on a record that was edited since: it stays."""
+        known = await self._ledger.known(child.entity, sorted(intended)) if intended else {}
+        there = await self.standing(flow, child, sorted(entry.target for entry in known.values() if entry.target))
+        return sorted(key for key in intended if key not in known or known[key].target not in there)
 
     async def _links(self, flow: Flow, target: Undoable, ties: Sequence[Tied], going: set[str]) -> list[str]:
         """Links of ours on the records that go."""

@@ -165,3 +165,21 @@ def test_what_hangs_on_a_record_that_is_removed_is_forgotten_whichever_wave_it_c
             assert hanging == {f"printer {i}": f"call {i}" for i in range(4)}
 
     asyncio.run(work())
+
+
+def test_a_record_that_was_edited_while_its_rollback_was_cut_off_keeps_what_hangs_on_it(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with world(tmp_path, creates="strong") as (_, right, clock):
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            assert not await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), At("undo_intend", "after"))
+            (edited,) = (issue for issue in right.records("issue") if issue.fields["title"] == "printer 2")
+            right.edit("issue", edited.key, {"title": "by rosa"}, by="rosa")
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert await state(tmp_path, clock) is WaveState.ROLLED_BACK
+            assert [issue.key for issue in right.records("issue")] == [edited.key]
+            (comment,) = right.records("comment")
+            async with engine(tmp_path, clock, HASTE) as it:
+                known = await it.ledger.known(await it.ledger.entity("incident/comment"), ["C0", "C1", "C2", "C3"])
+                assert {key: one.target for key, one in known.items()} == {"C2": comment.key}
+
+    asyncio.run(work())
