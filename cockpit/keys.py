@@ -84,6 +84,14 @@ KEYS = (
         True,
     ),
     Key(
+        "F",
+        "rerun_failed",
+        "",
+        "Run again what was quarantined of the selected wave; shows first what becomes of it.",
+        (*_PROVEN, QUARANTINE),
+        True,
+    ),
+    Key(
         "B",
         "roll_back",
         "roll back",
@@ -101,6 +109,14 @@ KEYS = (
     # quarantine
     Key(
         "t", "retry", "retry", "Take the selected record, or all of the selected cause, up again.", (QUARANTINE,), True
+    ),
+    Key(
+        "R",
+        "rerun_these",
+        "re-run",
+        "Run the selected record, or all of the selected cause, again; shows first what becomes of it.",
+        (QUARANTINE,),
+        True,
     ),
     Key("E", "exclude", "exclude", "Leave the selection out of the move for good, with a reason.", (QUARANTINE,), True),
     Key("tab", "other_list", "", "Between causes and records.", (QUARANTINE,)),

@@ -9,7 +9,7 @@ from rich.text import Text
 from cockpit.dialogs import Question
 from cockpit.format import counted, neutral, shortened
 from cockpit.prose import paragraph
-from cockpit.screens.base import Station
+from cockpit.rerun_deeds import Part, RerunDeeds
 from cockpit.tones import DIM, WARN, toned
 from engine.wire import Exclude, Quarantine, Retry
 
@@ -27,7 +27,7 @@ class Choice(NamedTuple):
     records: int
 
 
-class QuarantineDeeds(Station):
+class QuarantineDeeds(RerunDeeds):
     """A screen on which one group or one record is selected."""
 
     @property
@@ -53,6 +53,21 @@ class QuarantineDeeds(Station):
             self.cockpit.say(_not_for(choice))
         else:
             self.run_worker(self._ask_to_exclude(choice))
+
+    def act_rerun_these(self) -> None:
+        choice = self.choice
+        if choice is None:
+            self.cockpit.say("Nothing is selected.")
+        elif choice.bucket != "quarantined":
+            self.cockpit.say("It is excluded: t takes it back." if choice.bucket == "excluded" else _not_for(choice))
+        else:
+            self.carry_again(Part(choice.wave, cause="" if choice.key else choice.cause, key=choice.key))
+
+    def act_rerun_failed(self) -> None:
+        if (choice := self.choice) is None:
+            self.cockpit.say("Nothing is selected.")
+        else:
+            self.carry_again(Part(choice.wave, failed=True))
 
     # ------------------------------------------------------------ inside
 

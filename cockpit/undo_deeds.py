@@ -1,4 +1,5 @@
-"""What keys undo: the selected wave is rolled back. First every record is looked at, and what would happen is shown."""
+"""What keys undo: the selected wave is rolled back, or carried again. First every record is looked at, and what would
+happen is shown."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from cockpit.format import count, counted, interval, moment, neutral
 from cockpit.preview import WIDTH as _WIDTH
 from cockpit.preview import Seen, agree
 from cockpit.prose import paragraph
+from cockpit.rerun_deeds import Part, RerunDeeds
 from cockpit.tones import ALARM, BUSY, DIM, WARN, toned
-from engine.wire import Rerun, RerunPreview, Rollback, RollbackPreview, UndoEntity
+from engine.wire import Rollback, RollbackPreview, UndoEntity
 
 _NAMED = 50  # edited records that are named
 
@@ -35,7 +37,7 @@ _FATES = {
 """What becomes of a record, in words for a person."""
 
 
-class UndoDeeds(WaveDeeds):
+class UndoDeeds(WaveDeeds, RerunDeeds):
     """What is pressed is done to the wave that is `selected`."""
 
     def act_roll_back(self) -> None:
@@ -58,22 +60,16 @@ class UndoDeeds(WaveDeeds):
 
     def act_rerun(self) -> None:
         """All of the wave, with the mapping as the playbook has it now."""
-        wave = self.selected
-        if not wave:
+        if self.selected:
+            self.carry_again(Part(self.selected))
+        else:
             self.cockpit.say("Select one wave: a re-run is of one wave.")
-            return
 
-        async def look() -> Seen:
-            client = self.cockpit.client
-            preview = await aside(lambda: client.get("/rerun", RerunPreview, timeout=LONG, wave=wave))
-            return Seen([*_again(preview)], wave, not preview.refusals, bool(preview.despite))
-
-        def act(despite: str) -> None:
-            command = Rerun(wave=wave, despite=despite, by=self.cockpit.who)
-            self.cockpit.send(f"run {wave} again", "/rerun", command, patience=LONG)
-
-        waiting = "Reading every record of it at the source, and mapping it. Minutes for a large wave; Esc gives up."
-        agree(self.app, f"Run {neutral(wave)} again", waiting, look, act)
+    def act_rerun_failed(self) -> None:
+        if self.selected:
+            self.carry_again(Part(self.selected, failed=True))
+        else:
+            self.cockpit.say("Select one wave: a re-run is of one wave.")
 
 
 def _lines(preview: RollbackPreview) -> Iterator[Text]:
@@ -115,32 +111,3 @@ def _fates(entity: UndoEntity) -> Iterator[Text]:
     for fate, n in entity.fates.items():
         words, tone = _FATES.get(fate, (fate, WARN))
         yield toned(f"{entity.entity:<18} ", (f"{count(n):>9} ", tone), (words, tone))
-
-
-def _again(preview: RerunPreview) -> Iterator[Text]:
-    for each in preview.refusals:
-        yield from paragraph(f"▲ {each}", _WIDTH, ALARM, indent=0)
-    if preview.refusals:
-        return
-    yield toned(f"{counted(preview.records, 'record')} of {neutral(preview.wave)} are carried again:")
-    for n, words, tone in (
-        (preview.changed, "change at the target", BUSY),
-        (preview.created, "are created: the target lacks them", BUSY),
-        (preview.unchanged, "stay as they are", DIM),
-        (preview.refused, "are refused by the mapping, and set aside", WARN),
-    ):
-        if n:
-            yield toned((f"{count(n):>9} {words}", tone))
-    if preview.ran_with == preview.mapping:
-        yield toned((f"With the playbook it ran with, {preview.mapping[:12]}.", DIM))
-    else:
-        yield toned((f"It ran with playbook {preview.ran_with[:12]}; now {preview.mapping[:12]}.", WARN))
-    if preview.fields:
-        yield toned(("Fields that change:", DIM))
-    for field in preview.fields:
-        yield toned((f"{count(field.records):>9} ", DIM), f"{field.entity}: {field.field}")
-    yield toned(("Killed or paused, it goes on where it was. The former mapping, or a part: cutover rerun", DIM))
-    for each in preview.despite:
-        yield from paragraph(f"▲ {each}", _WIDTH, ALARM, indent=0)
-    if preview.despite:
-        yield toned(("Say why it is run again all the same; then its name is asked for.", WARN))

@@ -189,3 +189,36 @@ def test_more_records_than_one_answer_holds_are_counted(tmp_path: Path) -> None:
     with at_work(tmp_path, odd(1050, range(20, 1050))) as it:
         ran(it)
         seated(it, work)
+
+
+def test_r_runs_one_record_or_one_cause_again_and_f_all_that_failed_of_the_wave(tmp_path: Path) -> None:
+    async def work(seat: Seat) -> None:
+        await seat.press("4")
+        await seat.sees("K001", "K002")
+        playbook = it.folder / "book.yaml"
+        playbook.write_text(playbook.read_text().replace('"2": low }', '"2": low, "P5": low }'))
+        await seat.press("tab", "down", "R")
+        await seat.sees("Run K002 of pilot again", "1 record of pilot is carried again", "1 is created")
+        await seat.type("rest")
+        await seat.sees("That is not pilot. Nothing was done.")
+        assert quarantined(it) == 4
+        await seat.type("pilot")
+        await seat.comes_to(lambda: quarantined(it) == 3 and seat.idle, "only that record was carried")
+        await seat.press("escape")
+        await seat.sees("Tab: to the records", "1  quarantined  pilot", "K001")
+        await seat.press("R")
+        await seat.sees("Run one cause of pilot again", f"Cause: {CAUSE}", "1 record of pilot is carried again")
+        await seat.type("pilot")
+        await seat.comes_to(lambda: quarantined(it) == 2 and seat.idle, "the other of that cause, not that of rest")
+        await seat.sees("2  quarantined  rest", "K021")
+        await seat.press("F")
+        await seat.sees("Run what failed of rest again", "2 records of rest are carried again")
+        await seat.type("rest")
+        await seat.comes_to(lambda: quarantined(it) == 0 and seat.idle, "all that failed of that wave")
+        await seat.sees("Nothing is set aside.")
+        await seat.press("F")
+        await seat.comes_to(lambda: "Nothing is selected." in seat.message, "nothing is left")
+
+    with at_work(tmp_path, odd(30, [*BAD, 22])) as it:
+        ran(it)
+        seated(it, work, (100, 30))
