@@ -52,7 +52,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         detach: Detach = False,
         as_json: Json = False,
     ) -> None:
-        """Compare both sides: what was written since it was last found equal.
+        """Compare both sides: what was written since the last look.
 
         What differs is looked at twice. Cut off, it goes on when it is typed again. Exit 4: there is drift.
         """
@@ -110,7 +110,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         detach: Detach = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print the preview as JSON, and do nothing.")] = False,
     ) -> None:
-        """Send again what is missing or changed, after a look at what that is.
+        """Send again what is missing or changed, after a look.
 
         What somebody edited at the target is left alone. Cut off, the next run of the wave finishes it.
         """

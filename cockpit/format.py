@@ -33,7 +33,11 @@ _OVER = {"awaiting_sign_off", "signed_off", "failed", "needs_human", "rolled_bac
 _WIDEST_STATE = 19
 
 # Control characters, and those that turn the direction of text: a terminal obeys them.
-_OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_OBEYED = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f"
+    # Nobody sees these: with them two keys look alike. (Joiners stay: whole scripts need them.)
+    r"\u00ad\u180e\u200b\u2060-\u2064\ufeff]"
+)
 
 
 # Marks that stand on the letter before them: a heap of them covers the lines above and below.
@@ -253,6 +257,7 @@ def _aside(wave: WaveStatus) -> str:
     parts = [
         ("quarantined", wave.buckets.quarantined),
         ("in doubt", wave.buckets.in_doubt),
+        ("moved by another wave", wave.buckets.overlap),
         ("references waiting", wave.loose_references),
     ]
     return "".join(f"  {word} {count(n)}" for word, n in parts if n)

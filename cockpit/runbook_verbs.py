@@ -26,7 +26,7 @@ def verbs(checked: Callable[[Path], Path], engine: Callable[[Path], Client], who
 
     @app.command(epilog="Example: cutover runbook lint -C my-migration")
     def lint(folder: Folder = HERE) -> None:
-        """Say all that is wrong with the runbook and the files it belongs to, offline."""
+        """Say all that is wrong with the runbook and its files, offline."""
         from runbooks.loader import load  # the models: no other verb waits for them
 
         migration = load(checked(folder))

@@ -54,7 +54,9 @@ _STYLES = {
 }
 _SIGNS = re.compile("[" + "".join(_STYLES) + "]+")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
-_OBEYED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_OBEYED = re.compile(
+    r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f\u00ad\u180e\u200b\u2060-\u2064\ufeff]"
+)
 
 
 def prepare() -> None:

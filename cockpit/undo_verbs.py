@@ -42,7 +42,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         detach: Detach = False,
         as_json: Json = False,
     ) -> None:
-        """Undo what a wave did at the target, after a look at every record.
+        """Undo what a wave did, after a look at every record.
 
         What somebody else edited since stays. What carries no id of ours is never touched.
         """
@@ -83,7 +83,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         detach: Detach = False,
         as_json: Json = False,
     ) -> None:
-        """Carry records of a wave again: all, what failed, one cause, some keys.
+        """Carry records of a wave again: all, some, or what failed.
 
         First every record is mapped and compared, and you see how many change and in which fields. Only those are
         written.

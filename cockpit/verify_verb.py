@@ -36,7 +36,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = False,
     ) -> None:
-        """Read both systems by a way of its own, and say where they differ.
+        """Read both systems another way; say where they differ.
 
         It shares no code with what writes, nor with the comparison at the end of a wave. Exit 1: something differs, or
         the two comparisons disagree. It may be asked while a wave runs. Ctrl-C leaves it to go on in the engine.

@@ -122,7 +122,8 @@ class Checks:
         if not page.rows:
             detail = "no record; an account without the right to read gets the same answer"
             return [Finding(subject, True, detail, "Compare with what an administrator sees.")]
-        findings = [Finding(subject, True, f"{page.total or 0:,} records")]
+        which = f" where {' and '.join(scope.filters)}" if any(scope.filters) else ""
+        findings = [Finding(subject, True, f"{page.total or 0:,} records{which}")]
         absent = [name for name in scope.fields if name not in page.rows[0]]
         if absent:
             findings.append(

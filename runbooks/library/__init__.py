@@ -30,11 +30,11 @@ def init(name: str, folder: Path, runbook: str = "standard") -> list[Path]:
     for kind, asked, known in (("template", name, templates()), ("runbook", runbook, runbooks())):
         if asked not in known:
             hint = did_you_mean(asked, known)
-            raise InitError(f"there is no {kind} '{asked}'; expected one of {', '.join(known)}{hint}")
+            raise InitError(f"There is no {kind} '{asked}'; expected {' or '.join(known)}{hint}")
     files = _files(name) | {Path("runbook.yaml"): (RUNBOOKS / f"{runbook}.yaml").read_bytes()}
     there = [str(folder / each) for each in files if (folder / each).exists()]
     if there:
-        raise InitError(f"these files are there already: {', '.join(there)}; nothing was written. Name another folder")
+        raise InitError(f"Nothing was written: {', '.join(there)} would be overwritten. Name another folder.")
     try:
         for each, content in files.items():
             (folder / each).parent.mkdir(parents=True, exist_ok=True)

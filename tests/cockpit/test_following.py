@@ -15,7 +15,7 @@ def test_on_a_terminal_a_run_is_one_block_with_a_bar_for_each_wave(tmp_path: Pat
     with desk(tmp_path / "m", 30, target=SLOW) as it, it.screen("run") as screen:
         until(lambda: re.search(r"pilot  .*█.*░", screen.text) is not None, "the bar moves")
         assert "Ctrl-C leaves this view" in screen.text
-        assert "\x1b[1A" in screen.text, "painted over, not printed below"
+        until(lambda: "\x1b[1A" in screen.text, "it is painted over, not printed below")
         assert screen.process.wait(40) == codes.DONE
         screen.read_to_the_end()
         assert "Σ 30 = 30 synced + 0 in doubt + 0 quarantined" in screen.text

@@ -36,6 +36,21 @@ def test_hostile_text_becomes_visible_text_wherever_it_is_printed(tmp_path: Path
         assert "There is no wave red \\x1b[31m" in refused.err
 
 
+def test_what_nobody_sees_becomes_visible_and_what_whole_scripts_need_stays() -> None:
+    assert neutral("a\u200bb\u2060c\u00add\ufeffe") == "a\\u200bb\\u2060c\\xadd\\ufeffe"
+    joined = "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f4bb"
+    assert neutral(joined) == joined
+
+
+def test_a_list_of_verbs_fits_eighty_columns_and_says_each_to_its_end(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 1) as it:
+        for verb in ("", "quarantine", "map", "manifest", "drift", "runbook"):
+            said = it.type(*verb.split(), "--help", env={"COLUMNS": "80"}).out
+            shortened = [line for line in said.splitlines() if line.endswith("...") and "Usage:" not in line]
+            assert not shortened, verb
+            assert max(map(len, said.splitlines())) <= 80
+
+
 def test_hostile_text_stays_text_on_a_real_terminal_too(tmp_path: Path) -> None:
     with hostile_desk(tmp_path / "m") as it:
         assert it.type("run").code == 0

@@ -85,7 +85,7 @@ def test_a_file_names_the_schema_that_lies_beside_it(tmp_path: Path, kind: str) 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / MIGRATION).write_text("mine")
-    with pytest.raises(InitError, match=r"migration\.yaml; nothing was written"):
+    with pytest.raises(InitError, match=r"Nothing was written: .*migration\.yaml would be overwritten"):
         init("servicenow-to-jira", tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == [MIGRATION]
 
