@@ -18,11 +18,12 @@ ON CONFLICT (entity, key) DO UPDATE
 SET wave = excluded.wave, place = excluded.place, target = excluded.target, taken = excluded.taken,
     seal = excluded.seal, sealed = excluded.sealed
 """
-# What exists at the target and is not known to be as it should: whoever carries these records next writes them.
-_EXIST = """
+# What exists at the target and is not known to be as it should: whoever carries these records next writes them. CROSS:
+# else SQLite goes through all images of the place for each of these.
+EXIST = """
 INSERT INTO entry (entity, key, wave, bucket, target, version, print)
 SELECT ?1, j.value->>0, ?2, 2, j.value->>1, '', '' FROM json_each(?3) j
-JOIN image ON image.entity = ?1 AND image.key = j.value->>0
+CROSS JOIN image ON image.entity = ?1 AND image.key = j.value->>0
 WHERE image.place = ?4 AND image.target = j.value->>1
 ON CONFLICT (entity, key) DO UPDATE
 SET wave = excluded.wave, bucket = excluded.bucket, target = excluded.target,
@@ -83,7 +84,7 @@ class Images:
             "image",
             [
                 (_KEEP, (entity, wave, place, at.isoformat(), seal, packed)),
-                (_EXIST, (entity, wave, ends, place)),
+                (EXIST, (entity, wave, ends, place)),
             ],
         )
 

@@ -14,6 +14,7 @@ from connectors.kit.errors import Misconfigured
 from engine.checks import check
 from engine.clock import Clock
 from engine.errors import Refused
+from engine.images import EXIST
 from engine.inspection import ask_once
 from engine.ledger import Ledger
 from engine.manifest import Seal
@@ -608,6 +609,20 @@ def test_an_image_is_kept_once_and_a_target_has_one_owner(tmp_path: Path) -> Non
             ("C", "T2", ""),
         }
         await ledger.close()
+
+    asyncio.run(work())
+
+
+def test_keeping_an_image_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
+    async def work() -> None:
+        ledger = Ledger(tmp_path / "ledger.db", Clock())
+        await ledger.open()
+        with sqlite3.connect(tmp_path / "ledger.db") as other:
+            plan = [row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {EXIST}", (1, 1, "[]", "right:issue"))]
+        other.close()
+        await ledger.close()
+        assert [step[:8] for step in plan] == ["SCAN j V", "SEARCH i"], plan
+        assert plan[1].endswith("key=?)"), plan
 
     asyncio.run(work())
 
