@@ -613,6 +613,30 @@ def test_an_image_is_kept_once_and_a_target_has_one_owner(tmp_path: Path) -> Non
     asyncio.run(work())
 
 
+def test_a_rollback_that_was_cut_off_waits_for_the_right_key_and_goes_on(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    right, clock, path = memory.store(f"{tmp_path.name}-right"), Hasty(1), tmp_path / ".cutover" / "vault.key"
+    before, command = export(right), Rollback(wave="pilot", by="ana")
+
+    async def work() -> None:
+        assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), Sword(0, ""))
+        assert not await given(tmp_path, clock, command, Named("after", "undo_intend"))
+        right_one = path.read_bytes()
+        path.write_bytes(os.urandom(32))
+        assert await given(tmp_path, clock, command, Sword(0, ""))
+        async with night(tmp_path) as it:
+            row = (await it.ledger.waves())["pilot"]
+            assert (row.state, "not the one" in row.cause) == ("rolling_back", True), row
+            assert all(
+                held != before["issue"][id] for id, held in export(right)["issue"].items() if id in ("T00", "T04")
+            )
+        path.write_bytes(right_one)
+        assert await given(tmp_path, clock, command, Sword(0, ""))
+        assert export(right) == before
+
+    asyncio.run(work())
+
+
 def test_keeping_an_image_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
     async def work() -> None:
         ledger = Ledger(tmp_path / "ledger.db", Clock())
