@@ -113,6 +113,8 @@ class Connection:
 
     async def execute_fetchall(self, sql: str, parameters: Sequence[Any] = ()) -> Iterable[Any]:
         await self._turn()
+        if self._disk.world.strikes("bad read"):
+            raise sqlite3.OperationalError("disk I/O error")
         return self._raw.execute(sql, parameters).fetchall()
 
     async def close(self) -> None:

@@ -104,6 +104,10 @@ class Life:
         self.signoffs = SignOffs(conductor, ledger, lambda: Seal(_SECRET), clock)
         self.world.say("engine", f"life {self.number} begins")
 
+    def migrate(self, migration: Migration) -> None:
+        """The folder stands like this from here on."""
+        self._migration = migration
+
     @property
     def busy(self) -> bool:
         return self.conductor.busy or self.comparing.busy or self.verifications.busy

@@ -28,6 +28,7 @@ entities:
     fields:
       title: short_description
       rev: rev
+EDITION
       priority: { from: priority, map: { "1": high, "2": high, "3": low, "4": low, "5": low } }
     status: { from: state, map: { "1": open, "2": doing, "6": done } }
     children:
@@ -37,15 +38,24 @@ ATTACHMENTS
       - { from: parent, to: incident, REFERENCE }
 waves:
   - { wave: pilot, filters: { incident: "region = EMEA" }, SIZE }
+VIP
   - { wave: rest, after: [pilot], filters: { incident: "" }, SIZE }
 """
 
 
-def migration(folder: Path, plan: Plan) -> Migration:
-    """Of this night, as this folder would have it."""
+_VIP = """  - { wave: vip, filters: { incident: "priority = 1" }, SIZE }
+"""
+
+
+def migration(folder: Path, plan: Plan, edition: int = 0) -> Migration:
+    """Of this night, as this folder would have it; in which edition of its mapping."""
     limits = f", limits: {{ requests_per_second: {plan.limits['requests_per_second']} }}" if plan.limits else ""
     attachments = "      - { entity: attachment, target: attachment, fields: { name: name } }"
     book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
+    book = book.replace("VIP\n", _VIP if "three waves" in plan.twists else "")
+    book = book.replace(
+        "EDITION\n", f'      edition: {{ constant: "{edition}" }}\n' if "new mappings" in plan.twists else ""
+    )
     book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
     book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
     if plan.plain:

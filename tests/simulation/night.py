@@ -19,6 +19,7 @@ from tests.simulation.loop import Loop, Stuck
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
+from tests.simulation.twists import OddPeople, turns
 from tests.simulation.world import Dead, Met, World
 
 _STEPS = 400_000  # rounds of the loop: a hundred times what a usual night takes
@@ -74,17 +75,19 @@ async def _whole(world: World, folder: Path) -> Operator:
     left, right = System(world, "left", plan.source), System(world, "right", plan.target)
     Watchman(world, right)
     systems = {"left": left, "right": right}
-    people = People(world, left, right)
+    people = (OddPeople if plan.twists else People)(world, left, right)
     people.fill()
     disk = Disk(folder, world)
     operator = Operator(world, disk, systems, migration(folder, plan))
     follower = Follower(world, disk, "rest") if plan.plain else None
     world.follower = follower
     world.busy = lambda: operator.life is not None and not operator.life.dead and operator.life.busy
-    working = asyncio.ensure_future(people.work())
+    working = [asyncio.ensure_future(work) for work in (people.work(), *turns(operator, world, folder))]
     await operator.work()
-    await working
+    await asyncio.gather(*working)
     await operator.finish()
+    if "new mappings" in plan.twists:
+        await operator.carry_all_again()
     if not world.violations:
         life = operator.life
         assert life is not None

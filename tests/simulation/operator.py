@@ -117,6 +117,7 @@ class Operator:
                 self.life = life
                 continue
             self.life = life
+            life.migrate(self._migration)  # it may have changed while this engine started
             await self._check_promises(life)
             if self.lives > 1:
                 rework(self._world, self._disk.path)
@@ -282,7 +283,7 @@ class Operator:
         self._world.dawn = True
         jumps = [fault.name for fault in self._world.plan.faults if fault.name == "clock jump"]
         self._world.met.struck.update(jumps)
-        again = 2  # times that all is run again once it is loaded, as people would who are not sure
+        once_more = 2  # times that all is run again once it is loaded, as people would who are not sure
         for number in range(_ROUNDS):
             life = await self._living()
             await self._try(self._lift(life))
@@ -300,9 +301,11 @@ class Operator:
                     await self._over(life)
                     await self._try(self._run(life, todo))
             elif todo:
-                await self._try(self._run(life, todo))
-            elif again:
-                again -= 1
+                if not await self._try(self._run(life, todo)) and "new mappings" in self._world.plan.twists:
+                    again = Rerun(wave=todo[0], mapping="newest", by=_BY)  # as that refusal says
+                    await self._try(life.do(life.reruns.rerun(again)))
+            elif once_more:
+                once_more -= 1
                 await self._try(self._run(life, list(rows)))
             elif any(row.bucket is Bucket.QUARANTINED for row in aside) and number < 10:
                 await self._try(life.do(life.conductor.retry(Retry(by=_BY))))
@@ -318,6 +321,20 @@ class Operator:
                         "drift", f"{one.kind} {one.entity} {one.key} {one.field} at {one.target} by {one.by}"
                     )
                 self._world.violated(f"I8: {name} cannot be loaded, it is {row.state}: {row.cause}")
+
+    def migrate(self, migration: Migration) -> None:
+        self._migration = migration
+        if self.life is not None:
+            self.life.migrate(migration)
+
+    async def carry_all_again(self) -> None:
+        """With the newest mapping, every wave."""
+        self._world.say("operator", "all of it is to be carried again, with the newest mapping")
+        for wave in list(await (await self._living()).do((await self._living()).ledger.waves())):
+            life = await self._living()
+            await self._try(life.do(life.reruns.rerun(Rerun(wave=wave, mapping="newest", despite="so", by=_BY))))
+            await self._over(life)
+        await self.finish()
 
     async def undo_all(self) -> None:
         """Roll every wave back, the last one first."""

@@ -55,24 +55,33 @@ class People:
 
     def _create(self) -> None:
         chance, store = self._chance, self._left.store
-        key = f"I{self._made:04}"
+        key = self._name()
         self._made += 1
+        self._left.remember("incident", key)
+        store.put("incident", key, self._fields(key))
+        for _ in range(chance.randint(0, self._world.plan.comments)):
+            self._comment(key)
+        if self._world.plan.attachments and chance.random() < 0.4:
+            self._attach(key)
+
+    def _name(self) -> str:
+        return f"I{self._made:04}"
+
+    def _text(self, text: str) -> str:
+        return text
+
+    def _fields(self, key: str) -> dict[str, object]:
+        chance = self._chance
         bad = chance.random() < 0.05
         others = self._keys("incident")
-        fields = {
-            "short_description": f"printer {key} on fire",
+        return {
+            "short_description": self._text(f"printer {key} on fire"),
             "rev": self._next(),
             "priority": "P5" if bad else str(chance.randint(1, 5)),
             "state": chance.choice(STATES),
             "region": chance.choice(REGIONS),
             "parent": chance.choice(others) if others and chance.random() < 0.4 else "",
         }
-        self._left.remember("incident", key)
-        store.put("incident", key, fields)
-        for _ in range(chance.randint(0, self._world.plan.comments)):
-            self._comment(key)
-        if self._world.plan.attachments and chance.random() < 0.4:
-            self._attach(key)
 
     def _next(self) -> int:
         self._rev += 1
@@ -118,13 +127,13 @@ class People:
         if dice < 0.42 and (comments := self._keys("comment")):
             comment = chance.choice(comments)
             self._left.remember("comment", comment)
-            store.edit("comment", comment, {"text": f"edited {self._next()}", "rev": self._rev})
+            store.edit("comment", comment, {"text": self._text(f"edited {self._next()}"), "rev": self._rev})
             self._world.say("person", f"edits comment {comment}")
             return
         change: dict[str, object] = {"rev": self._next()}
         what = chance.choice(("title", "title", "priority", "state", "region", "parent"))
         if what == "title":
-            change["short_description"] = f"title {self._rev}"
+            change["short_description"] = self._text(f"title {self._rev}")
         elif what == "priority":
             change["priority"] = chance.choice(("1", "2", "3", "4", "5", "P5"))
         elif what == "state":

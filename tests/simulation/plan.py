@@ -121,6 +121,7 @@ class Plan:
     ends_undone: bool  # the last act undoes every wave
     plain: bool = False  # one wave, and only what the model of a wave knows
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
+    twists: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
 
@@ -136,12 +137,17 @@ class Plan:
         return replace(self, acts=tuple(acts))
 
 
+TWISTED = 5_000_000  # seeds from here on are harsh nights that `twists` makes worse
 _MILD = 10_000  # seeds below are nights with some rest in them
 SIZED = 10_000_000  # seeds from here on are nights of all sizes, most of them small
 
 
 def draw(seed: int) -> Plan:
     """The night of this seed."""
+    if TWISTED <= seed < SIZED:
+        from tests.simulation.twists import twisted  # which knows this module
+
+        return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
         return _sized(seed, _harsh(seed, _mild(seed)))
     if seed >= _MILD:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.night import play
-from tests.simulation.plan import draw
+from tests.simulation.plan import TWISTED, draw
 from tests.simulation.seeds import REGRESSIONS
+from tests.simulation.twists import TWISTS
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST = 100
@@ -25,6 +26,15 @@ PART = 6
 def test_a_night_breaks_no_promise(first: int) -> None:
     broken = {seed: verdict.violations for seed in range(first, first + PART) if not (verdict := play(draw(seed))).held}
     assert broken == {}, "tell one: python -m tests.simulation --minimise --seed N"
+
+
+@pytest.mark.parametrize("seed", range(TWISTED, TWISTED + (400 if os.environ.get("CUTOVER_FULL") else 8)))
+def test_a_night_that_turns_for_the_worse_breaks_no_promise(seed: int) -> None:
+    assert play(draw(seed)).violations == []
+
+
+def test_every_turn_for_the_worse_is_drawn_by_some_seed() -> None:
+    assert {word for seed in range(TWISTED, TWISTED + 60) for word in draw(seed).twists} == set(TWISTS)
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)

@@ -118,6 +118,8 @@ class World:
         for store in self.stores.values():
             store.clock = self.clock
         self.dawn = False
+        self.torn: set[tuple[str, str]] = set()  # things of ours that people touched: (entity, key), or ends of a link
+        self.edition = 0  # of the playbook's mapping
         self.met = Met()
         self.violations: list[str] = []
         self.touched: dict[tuple[str, str], set[str]] = {}  # (entity, key at the target) -> fields that people wrote
