@@ -17,7 +17,7 @@ from typing import NamedTuple
 import orjson
 
 from connectors.memory import Store
-from tests.model.wave import STEPS, Item, Shape, State, after
+from tests.model.wave import STEPS, Item, Shape, State, after, remove, resolve, send
 
 ENOUGH = 1000  # things that go wrong: a run is not judged by how many
 WAVES = {"draft": "new", "awaiting_sign_off": "loaded", "signed_off": "loaded", "rolling_back": "rolling_back"}
@@ -185,17 +185,28 @@ def _moves(shape: Shape, s: State) -> tuple[tuple[State, Shown], ...]:
     found = [t._replace(faults=ENOUGH, runs=ENOUGH) for _, t in after(shape, s, _LIVING)]
     # Another record of the wave may be the one that has to be looked for.
     found += [t._replace(stage=0) for t in found if t.stage and s.wave != "rolling_back"]
+    if s.hold:  # calls that were on their way when it came find their end
+        free = s._replace(hold=False, told=False)
+        for i, one in enumerate(s.items):
+            ended = (t for step in _CALLS for _, t in step(shape, free, i) if one.at)
+            found += [t._replace(hold=True, told=True, faults=ENOUGH) for t in ended]
     if not s.hold:  # a pause that comes when nothing is done changes nothing else
         found.append(s._replace(hold=True, told=True))
     if s.wave == "working" and not s.chunk and not any(one.entry or one.intent or one.at for one in s.items):
         found.append(s._replace(wave="new"))  # the check before a run found something
     if s.wave == "rolling_back" and s.stage and not any(one.entry or one.target for one in s.items):
         found.append(s.put(0, passed=True))  # it has no line, so nobody looks for it, under a hold or not
+    if s.wave == "rolling_back" and s.stage:  # what hangs on it and was never created is forgotten by itself, later
+        for i, one in enumerate(s.items):
+            if i and one.entry and not one.target:
+                found += [t.put(i, entry=one.entry) for t in found if not t.items[i].entry]
+                found += [s.put(i, entry="")] if not s.items[0].entry else []
     if not s.items[0].at:  # the batch is written anew, without it
         found += [s.put(i, undo=False) for i, one in enumerate(s.items) if one.undo]
     return tuple((t, _show(t)) for t in found if not t.harm)
 
 
+_CALLS = (send, resolve, remove)
 _LIVING = {name: step for name, step in STEPS.items() if name != "kill"}  # a trace says when
 
 

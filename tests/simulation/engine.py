@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
 
 from connectors.kit.contract import Connection, Connector
 from engine.assembly import Assembly, assemble
@@ -16,6 +20,7 @@ from engine.conductor import Conductor
 from engine.ledger import Ledger
 from engine.manifest import Seal
 from engine.pacing import Pacing
+from engine.premises import Premises
 from engine.repair import Repairs
 from engine.rerun import Reruns
 from engine.rollback import Rollbacks
@@ -24,8 +29,10 @@ from engine.snapshot import Snapshots
 from engine.systems import Systems
 from engine.telemetry import Telemetry
 from engine.verification import Verifications
+from engine.wire import Receipt
 from runbooks.migration import Migration
 from tests.simulation.disk import Disk
+from tests.simulation.doorway import doorway, give
 from tests.simulation.edge import Edge, System
 from tests.simulation.loop import LIFE
 from tests.simulation.plan import WRITES
@@ -65,6 +72,8 @@ class Life:
         self._systems = systems
         self._migration = migration
         self._stack = AsyncExitStack()
+        self._app: Starlette | None = None
+        self._lock = ExitStack()  # what the kernel lifts when a process is gone, however it went
         self._writes = 0
         self._sword: tuple[int, bool] | None = None
 
@@ -76,6 +85,9 @@ class Life:
 
     async def _start(self) -> None:
         clock = self.world.engine_clock
+        mask = os.umask(0o077)  # as a process of its own it may set it
+        self._lock.enter_context(Premises(self._migration.folder).locked())
+        os.umask(mask)
         ledger = Ledger(self._disk.path, clock, self._witness, self._disk.connecting(lambda: not self.dead))
         await ledger.open()
         self.ledger = ledger
@@ -102,6 +114,8 @@ class Life:
         self.repairs = Repairs(conductor, ledger, clock)
         self.reruns = Reruns(conductor, ledger, _SECRET, of)
         self.signoffs = SignOffs(conductor, ledger, lambda: Seal(_SECRET), clock)
+        if self.world.plan.by_door:
+            self._app = doorway(self, telemetry)
         self.world.say("engine", f"life {self.number} begins")
 
     def migrate(self, migration: Migration) -> None:
@@ -121,6 +135,7 @@ class Life:
         await self.do(self.conductor.end())
         if not self.dead:
             await self.do(self._stack.aclose())
+            self._lock.close()
             self.world.say("engine", f"life {self.number} ends in good order")
             if self.world.follower is not None:
                 self.world.follower.killed()
@@ -132,6 +147,7 @@ class Life:
         if self.dead:
             return
         self.dead = True
+        self._lock.close()
         self.world.met.deaths[how] += not how.startswith("it did not")
         self.world.say("engine", f"life {self.number} dies: {how}")
         self._disk.die(power=how == "power cut")
@@ -175,6 +191,35 @@ class Life:
         if task.done() and not task.cancelled():
             return task.result()
         raise Dead
+
+    async def give(self, command: BaseModel) -> Receipt:
+        """To the door, or straight to the room behind it. Raises what refuses it."""
+        if self._app is not None:
+            self.world.checked("door")
+            receipt = await self.do(give(self._app, command))
+        else:
+            receipt = await self.do(self._room(command))
+        assert isinstance(receipt, Receipt)
+        return receipt
+
+    def _room(self, command: Any) -> Coroutine[Any, Any, Any]:
+        conductor = self.conductor
+        rooms: dict[str, Callable[[Any], Coroutine[Any, Any, Any]]] = {
+            "Sign": self.signoffs.sign,
+            "Reconcile": self.comparing.reconcile,
+            "Repair": self.repairs.repair,
+            "Rollback": self.rollbacks.roll_back,
+            "Rerun": self.reruns.rerun,
+            "Verify": self.verifications.verify,
+            "Run": conductor.run,
+            "Pause": conductor.pause,
+            "Resume": conductor.resume,
+            "Retry": conductor.retry,
+            "Exclude": conductor.exclude,
+            "Resolve": conductor.resolve,
+            "Stop": conductor.stop,
+        }
+        return rooms[type(command).__name__](command)
 
     def living(self) -> None:
         if self.dead:

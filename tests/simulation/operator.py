@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from connectors.kit.errors import ConnectorError
-from engine.errors import EngineError
+from engine.errors import EngineError, Occupied
 from engine.model import LOADED, Bucket, WaveState
 from engine.wire import (
     Exclude,
@@ -179,7 +179,6 @@ class Operator:
 
     async def _command(self, life: Life, act: Act) -> str:
         what, wave = act.what, act.wave
-        conductor = life.conductor
         if what in ("run", "run one"):
             return await self._run(life, [wave] if what == "run one" else [])
         if what in ("pause", "pause one"):
@@ -197,33 +196,49 @@ class Operator:
             if act.dice < 0.5:
                 await life.do(life.reruns.preview(command))
             self._signed.discard(wave)
-            return str((await life.do(life.reruns.rerun(command))).message)
+            return str((await life.give(command)).message)
         if what == "repair":
             self._signed.discard(wave)
-            return str((await life.do(life.repairs.repair(Repair(wave=wave, by=_BY)))).message)
+            return str((await life.give(Repair(wave=wave, by=_BY))).message)
         if what == "wrong":
             return await self._wrong(life, act)
         if what == "retry":
             self._signed.clear()
-        work = {
-            "retry": lambda: conductor.retry(Retry(by=_BY)),
-            "exclude": lambda: conductor.exclude(Exclude(wave=wave, reason="not needed", by=_BY)),
+        looks = {
             "preview": lambda: life.rollbacks.preview(wave),
-            "reconcile": lambda: life.comparing.reconcile(Reconcile(by=_BY)),
-            "reconcile fully": lambda: life.comparing.reconcile(Reconcile(full=True, by=_BY)),
-            "verify": lambda: life.verifications.verify(Verify(by=_BY)),
             "look": lambda: life.snapshots.take(),
-        }[what]
-        receipt = await life.do(work())
-        return str(getattr(receipt, "message", what))
+        }
+        if what in looks:
+            await life.do(looks[what]())
+            if self._world.plan.by_door:
+                await self._another()
+            return what
+        commands = {
+            "retry": Retry(by=_BY),
+            "exclude": Exclude(wave=wave, reason="not needed", by=_BY),
+            "reconcile": Reconcile(by=_BY),
+            "reconcile fully": Reconcile(full=True, by=_BY),
+            "verify": Verify(by=_BY),
+        }
+        return str((await life.give(commands[what])).message)
+
+    async def _another(self) -> None:
+        """Somebody starts an engine where one runs already."""
+        other = Life(self.lives + 1, self._world, self._disk, self._systems, self._migration)
+        self._world.checked("one")
+        try:
+            await other.start()
+        except Occupied:
+            return
+        self._world.violated("two engines run in one folder")
 
     async def _run(self, life: Life, waves: list[str]) -> str:
         self._signed.difference_update(waves or self._signed)
-        return str((await life.do(life.conductor.run(Run(waves=waves, by=_BY)))).message)
+        return str((await life.give(Run(waves=waves, by=_BY))).message)
 
     async def _hold(self, life: Life, wave: str) -> str:
         self._perhaps.add(wave)
-        receipt = await life.do(life.conductor.pause(Pause(wave=wave, reason="wait", by=_BY)))
+        receipt = await life.give(Pause(wave=wave, reason="wait", by=_BY))
         self._perhaps.discard(wave)
         self._holds.add(wave)
         if receipt.effective and not wave and not life.comparing.busy and not life.verifications.busy:
@@ -233,7 +248,7 @@ class Operator:
     async def _lift(self, life: Life) -> str:
         life.quiet.clear()
         self._perhaps |= self._holds
-        message = (await life.do(life.conductor.resume(Resume(by=_BY)))).message
+        message = (await life.give(Resume(by=_BY))).message
         self._holds.clear()
         self._perhaps.clear()
         return str(message)
@@ -241,7 +256,7 @@ class Operator:
     async def _stop(self, life: Life, act: Act) -> str:
         life.quiet.clear()
         if act.dice < 0.5:
-            await life.do(life.conductor.stop(Stop(by=_BY)))
+            await life.give(Stop(by=_BY))
         stopping = asyncio.ensure_future(life.stop())
         done, _ = await asyncio.wait({stopping}, timeout=600)
         if not done:
@@ -255,24 +270,24 @@ class Operator:
         return "stopped, and started again"
 
     async def _sign(self, life: Life, wave: str, despite: str) -> str:
-        message = (await life.do(life.signoffs.sign(Sign(wave=wave, despite=despite, by=_BY)))).message
+        message = (await life.give(Sign(wave=wave, despite=despite, by=_BY))).message
         self._signed.add(wave)
         return str(message)
 
     async def _roll_back(self, life: Life, wave: str, despite: str) -> str:
         self._signed.discard(wave)
-        return str((await life.do(life.rollbacks.roll_back(Rollback(wave=wave, despite=despite, by=_BY)))).message)
+        return str((await life.give(Rollback(wave=wave, despite=despite, by=_BY))).message)
 
     async def _wrong(self, life: Life, act: Act) -> str:
         """Keys that nobody meant."""
         wrong = (
-            lambda: life.conductor.run(Run(waves=["plot"], by=_BY)),
-            lambda: life.conductor.pause(Pause(wave="plot", reason="", by=_BY)),
-            lambda: life.conductor.resolve(Resolve(key="I9999", by=_BY)),
-            lambda: life.conductor.exclude(Exclude(wave="pilot", reason=" ", by=_BY)),
-            lambda: life.rollbacks.roll_back(Rollback(wave="plot", by=_BY)),
+            Run(waves=["plot"], by=_BY),
+            Pause(wave="plot", reason="", by=_BY),
+            Resolve(key="I9999", by=_BY),
+            Exclude(wave="pilot", reason=" ", by=_BY),
+            Rollback(wave="plot", by=_BY),
         )
-        await life.do(wrong[int(act.dice * len(wrong))]())
+        await life.give(wrong[int(act.dice * len(wrong))])
         raise AssertionError("a wrong command was taken")
 
     # ------------------------------------------------------------ dawn
@@ -296,8 +311,8 @@ class Operator:
             if half := [name for name, row in rows.items() if row.state is WaveState.ROLLING_BACK]:
                 await self._try(self._roll_back(life, half[-1], "it must be"))
             elif drifted := [name for name in todo if rows[name].cause.startswith("drift")]:
-                if not await self._try(life.do(life.repairs.repair(Repair(wave=drifted[0], by=_BY)))):
-                    await self._try(life.do(life.comparing.reconcile(Reconcile(full=True, by=_BY))))
+                if not await self._try(life.give(Repair(wave=drifted[0], by=_BY))):
+                    await self._try(life.give(Reconcile(full=True, by=_BY)))
                     await self._over(life)
                     await self._try(self._run(life, todo))
             elif todo:
@@ -308,7 +323,7 @@ class Operator:
                 once_more -= 1
                 await self._try(self._run(life, list(rows)))
             elif any(row.bucket is Bucket.QUARANTINED for row in aside) and number < 10:
-                await self._try(life.do(life.conductor.retry(Retry(by=_BY))))
+                await self._try(life.give(Retry(by=_BY)))
             else:
                 return
             await self._over(life)
@@ -379,4 +394,4 @@ class Operator:
         for row in rows:
             flow = flows[row.entity]
             there = self._systems["right"].store.tables[flow.target_entity].owner.get(flow.xid(row.key), "")
-            await self._try(life.do(life.conductor.resolve(Resolve(key=row.key, target=there, by=_BY))))
+            await self._try(life.give(Resolve(key=row.key, target=there, by=_BY)))

@@ -120,6 +120,7 @@ class Plan:
     rough: bool  # people also delete at the target
     ends_undone: bool  # the last act undoes every wave
     plain: bool = False  # one wave, and only what the model of a wave knows
+    by_door: bool = False  # commands come as requests to the engine's door
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     twists: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -149,7 +150,8 @@ def draw(seed: int) -> Plan:
 
         return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
-        return _sized(seed, _harsh(seed, _mild(seed)))
+        plan = _sized(seed, _harsh(seed, _mild(seed)))
+        return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
     return _mild(seed)

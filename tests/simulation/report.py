@@ -24,6 +24,8 @@ PROMISES = {
     "I5": "after a death, at most a chunk for each worker is done again",
     "I7": "holds and signatures stand after a death; nothing leaves while all is held",
     "I8": "it ends: every wave can be loaded, or rolled back",
+    "door": "commands that came to the engine's door; it answers none with an error of its own",
+    "one": "a second engine is turned away, and leaves all as it was",
     "theirs": "what is not ours is as it was: at dawn",
     "model": "what a night showed of a record is a run of the model, in nights that it knows",
 }
