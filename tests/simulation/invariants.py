@@ -183,6 +183,8 @@ class Judge:
                 continue
             self._world.checked("I1")
             entry = known.get(record.key)
+            if entry is not None and (flow.target_entity, entry.target) in self._world.torn:
+                continue
             what = f"{flow.name} {record.key}"
             if entry is None or entry.bucket is not Bucket.SYNCED:
                 cause = causes.get((flow.name, record.key), "")
@@ -194,8 +196,6 @@ class Judge:
                 self._world.violated(f"I1: {what} is {word} at the end ({cause})")
                 continue
             there = self._right.get(flow.target_entity, entry.target)
-            if (flow.target_entity, entry.target) in self._world.torn:
-                continue
             if there is None:
                 self._world.violated(f"I1: {what} is synced, and {entry.target} is not at the target")
             elif there.parent != parent.target:

@@ -118,7 +118,10 @@ class Operator:
                 continue
             self.life = life
             life.migrate(self._migration)  # it may have changed while this engine started
-            await self._check_promises(life)
+            try:
+                await self._check_promises(life)
+            except EngineError as error:
+                self._world.say("engine", f"cannot be asked: {error}")
             if self.lives > 1:
                 rework(self._world, self._disk.path)
         self._world.violated("I8: the engine does not start any more")

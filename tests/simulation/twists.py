@@ -62,6 +62,8 @@ def twisted(seed: int, plan: Plan) -> Plan:
         more("bad read", chance.randint(1, 4), seconds=chance.choice((0.2, 2.0)), rate=chance.choice((0.02, 0.3)))
     acts = tuple(_other(act, twists) for act in plan.acts)
     target = {**plan.target, "creates": "none"} if "nobody can tell" in twists else plan.target
+    if "nobody can tell" in twists:  # of links, too: there a second one is made when an answer is lost
+        plan = replace(plan, field_reference=True)
     return replace(plan, twists=twists, faults=tuple(faults), acts=acts, target=target)
 
 
