@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -201,12 +202,17 @@ def resume(folder: Folder = HERE, wave: WaveName = "") -> None:
 def stop(folder: Folder = HERE) -> None:
     """End the engine at the next safe point. `cutover run` goes on from there."""
     client = Client(_checked(folder))
-    if not client.answers():
+    pid = client.unreachable()
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        say(f"Its socket is gone. The engine (process {pid}) is told by a signal; it ends when its calls are back.")
+    elif not client.answers():
         say("No engine runs here.")
         return
-    say(client.post("/stop", Receipt, Stop(by=who())).message)
+    else:
+        say(client.post("/stop", Receipt, Stop(by=who())).message)
     deadline = time.monotonic() + _ENDS_WITHIN
-    while client.answers():
+    while client.answers() or client.unreachable() is not None:
         if time.monotonic() > deadline:
             raise NoEngine(f"The engine has not ended within {_ENDS_WITHIN:.0f} s. Its log: {client.log}")
         time.sleep(0.1)
@@ -247,7 +253,7 @@ def quarantine_show(
     held = client.get("/quarantine", Quarantine, key=key)
     if not held.records:
         raise Refusal(f"{key} is not set aside. What is: {typed(client.folder)('quarantine list')}", 404)
-    say_json(held) if as_json else say(*words.aside_lines(held))
+    say_json(held) if as_json else say(*map(shorter, words.aside_lines(held)))
 
 
 @quarantine_app.command("retry", epilog='Example: cutover quarantine retry --cause "priority: value not in the map"')

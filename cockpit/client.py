@@ -17,13 +17,14 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from engine.wire import BAD_FOLDER, LOG, OCCUPIED, SOCKET, STATE_FOLDER, Live, Problem
+from engine.wire import BAD_FOLDER, LOCK, LOG, OCCUPIED, SOCKET, STATE_FOLDER, Live, Problem
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
 _SILENCE = 6.0  # seconds; a live engine says something every two
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 _STARTS_WITHIN = 30.0  # seconds
+_AGAIN = 1.0  # seconds until an engine is started anew in place of one that had the folder
 _LAST_LINES = 5
 _LAST_BYTES = 8_000
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR [\w.]+: ")
@@ -108,10 +109,18 @@ class Client:
             code = process.poll()
             if code == BAD_FOLDER:
                 raise BadFolder(_STAMP.sub("", self._said_since(begins)))
-            # Occupied: somebody else's engine is starting at this moment, and will answer.
+            if time.monotonic() > deadline and (pid := self.unreachable()) is not None:
+                raise NoEngine(
+                    f"An engine (process {pid}) works here and cannot be asked: its socket {self.state / SOCKET} is "
+                    "gone. What runs goes on. End it: cutover stop. The next command goes on from the ledger."
+                )
             if code not in (None, OCCUPIED) or time.monotonic() > deadline:
                 words = self._said_since(begins) or "(nothing)"
                 raise NoEngine(f"The engine did not start. It said:\n{words}\nIts log: {self.log}")
+            if code == OCCUPIED and self.unreachable() is None:
+                time.sleep(_AGAIN)  # somebody else's engine is starting at this moment and will answer, or has ended
+                if not self.answers():
+                    begins, process = self._spawn()
             time.sleep(0.05)
 
     def answers(self) -> bool:
@@ -122,6 +131,17 @@ class Client:
         except NoEngine:
             return False
         return True
+
+    def unreachable(self) -> int | None:
+        """The process of an engine that works on this folder and does not answer: somebody removed its socket."""
+        if self.answers():
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.state / LOCK).read_text())
+            *_, module, folder = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            if module == b"engine" and Path(os.fsdecode(folder)).resolve() == self.folder.resolve():
+                return pid
+        return None
 
     def last_words(self) -> str:
         """The last lines of the engine's log."""

@@ -152,7 +152,7 @@ def rollback_lines(seen: RollbackPreview) -> Iterator[str]:
     for other, n in seen.elsewhere.items():
         yield f"  {count(n)} of them are in the scope of wave {other}, too: run before this one, it takes them"
     yield from (f"  {note}" for note in seen.notes)
-    if seen.seconds_low is not None and seen.seconds_high is not None:
+    if seen.entities and seen.seconds_low is not None and seen.seconds_high is not None:
         yield f"  takes {_time(seen.seconds_low)} to {_time(seen.seconds_high)}"
     for each in (*seen.refusals, *seen.despite):
         yield f"▲ {each}"

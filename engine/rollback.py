@@ -180,7 +180,7 @@ def _despite(row: WaveRow) -> list[str]:
     if row.state is not WaveState.SIGNED_OFF:
         return []
     return [
-        "it is signed off, and what it wrote over cannot be restored any more. Say why all the same: "
+        "it is signed off, and what it may have written over cannot be restored any more. Say why all the same: "
         f'cutover rollback --wave {row.name} --despite-sign-off "WHY"'
     ]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cockpit import codes
 from cockpit.client import NoEngine
 from engine.wire import Pause, Receipt, Stop
-from tests.cockpit.desk import desk, until
+from tests.cockpit.desk import SLOW, desk, until
 from tests.test_house import modules_after
 
 HEAVY = {"runbooks.base", "runbooks.loader", "runbooks.schema", "runbooks.playbook", "runbooks.rules"}
@@ -28,6 +29,22 @@ def test_the_screen_itself_needs_neither() -> None:
 def test_a_verb_waits_neither_for_the_screen_nor_for_the_models_of_a_folder() -> None:
     loaded = modules_after("import cockpit.cli")
     assert not loaded & {*HEAVY, "textual", "ruamel.yaml"}
+
+
+def test_an_engine_whose_socket_is_gone_is_named_and_ended_by_stop_and_then_a_command_finds_one(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 30, target=SLOW) as it:
+        assert it.type("run", "--detach").code == codes.DONE
+        it.wait_until_it_runs()
+        pid = it.engine()
+        assert it.client.unreachable() is None
+        (it.folder / ".cutover" / "engine.sock").unlink()
+        assert it.client.unreachable() == pid
+        stopped = it.type("stop")
+        assert stopped.code == codes.DONE
+        assert f"process {pid}" in stopped.out
+        assert stopped.out.endswith("It has ended.\n")
+        assert it.client.unreachable() is None
+        assert it.type("run").code == codes.DONE
 
 
 def test_an_engine_that_ended_while_a_person_thought_is_there_again_for_the_command(tmp_path: Path) -> None:
