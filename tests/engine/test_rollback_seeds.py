@@ -188,7 +188,7 @@ class Seed:
 
     def break_something(self) -> None:
         kind, call = self.chance.choice(FAULTS)
-        self.right.faults.clear()  # with those that did not bite yet, they could be so many that the engine holds the wave
+        self.right.faults.clear()  # with those that did not bite yet they could be so many that the wave is held
         self.right.faults.add(kind, call, times=self.chance.randint(1, 2), seconds=0.01)
 
     def edit_something(self, before: Rows) -> None:
