@@ -32,9 +32,10 @@ _MEANS = {
     "mapping_changed": "The playbook says something else now than when it was written.",
     EDITED: "Somebody else changed it after us. M leaves it alone, unless exactly this class or record is chosen.",
 }
+_FIELDS = 20  # of a class that are named
 _COLUMNS = (
     Column("", keep=9, least=1), Column("wave", keep=9, most=16), Column("class", keep=9, least=16),
-    Column("record", keep=9, least=26, most=60, grows=True), Column("field", keep=8, most=24),
+    Column("record", keep=9, least=26, most=60, grows=True), Column("field", keep=9, most=24),
     Column("at the target", keep=4, most=24), Column("by", keep=6, most=20), Column("found", keep=3, least=8),
 )  # fmt: skip
 
@@ -72,6 +73,19 @@ def lines(listed: Sequence[Group | DriftRow], opened: Iterable[str], width: int)
     there = set(opened)
     cells = [_group(one, one.name in there) if isinstance(one, Group) else _record(one) for one in listed]
     return table(_COLUMNS, cells, width)
+
+
+def about(group: Group, width: int) -> list[Text]:
+    """One class: what it means, which fields it is about, and what can be done."""
+    sign, tone = SIGNS.get(group.kind, ("▲", ALARM))
+    told = [toned(" ", (f"{sign} {_word(group.kind)}", tone), f" in {group.wave}: {counted(group.records, 'record')}")]
+    told += paragraph(_MEANS.get(group.kind, ""), width, DIM)
+    told.append(toned(""))
+    for field, n in group.fields.most_common(_FIELDS):
+        told.append(toned((f" {count(n):>9}  ", DIM), field))
+    if (more := len(group.fields) - _FIELDS) > 0:
+        told.append(toned((f"            and {counted(more, 'further field')}", DIM)))
+    return told + paragraph("Enter lists its records, or folds them; M shows what mending them would do.", width, DIM)
 
 
 def sides(row: DriftRow, shown: DriftShow | None, width: int) -> list[Text]:

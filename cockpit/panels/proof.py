@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from cockpit.columns import rule
+from cockpit.columns import beside, rule
 from cockpit.format import caused, clock, count, counted, moment, neutral, seconds
 from cockpit.prose import paragraph
 from cockpit.tones import ALARM, BUSY, DIM, GOOD, HEAD, PLAIN, WARN, toned
@@ -16,23 +16,28 @@ _CAUSES = 10  # that are named
 _SAMPLE = 5  # keys of what fails a rule
 _FINDINGS = 20  # of the verifier
 _SIGNED = "signed_off"
+_BESIDE = 170  # columns from which what was asked stands beside what is signed
 
 
 def lines(seen: SignOff, report: VerifyReport | None, width: int) -> list[Text]:
-    """All of it, as many lines as it takes."""
-    return [
-        rule("sign-off", width, toned(_verdict(seen))),
-        *stands(seen, width),
-        *_previous(seen, width),
-        rule("records", width, toned((f"playbook {seen.playbook} {seen.playbook_version[:12]}", DIM))),
-        *records(seen, width),
-        rule("rules", width, toned(_rules_in_all(seen.rules))),
-        *rules(seen.rules, width),
-        rule("drift", width, toned(_drift_in_all(seen))),
-        *differences(seen, width),
-        rule("second opinion", width, toned(_opinion_in_all(seen.wave, report))),
-        *_opinion(seen.wave, report, width),
+    """All of it, as many lines as it takes; in two columns where there is room."""
+    room = width if width < _BESIDE else (width - 2) // 2
+    signature = [
+        rule("sign-off", room, toned(_verdict(seen))),
+        *stands(seen, room),
+        *_previous(seen, room),
+        rule("records", room, toned((f"playbook {seen.playbook} {seen.playbook_version[:12]}", DIM))),
+        *records(seen, room),
     ]
+    asked = [rule("rules", room, toned(_rules_in_all(seen.rules))), *rules(seen.rules, room)]
+    drift = [rule("drift", room, toned(_drift_in_all(seen))), *differences(seen, room)]
+    second = [
+        rule("second opinion", room, toned(_opinion_in_all(seen.wave, report))),
+        *_opinion(seen.wave, report, room),
+    ]
+    if room == width:
+        return [*signature, *asked, *drift, *second]
+    return beside([*signature, *drift], [*asked, *second], room)
 
 
 def to_sign(seen: SignOff, width: int) -> Iterator[Text]:

@@ -11,7 +11,7 @@ from cockpit import keys
 from cockpit.aside import LONG, aside
 from cockpit.client import NoEngine, Refusal
 from cockpit.columns import rule
-from cockpit.differing import Group, groups, lines, name_of, sides
+from cockpit.differing import Group, about, groups, lines, name_of, sides
 from cockpit.drift_deeds import Choice, DriftDeeds
 from cockpit.format import count, counted, seconds
 from cockpit.screens.filtered import Filtered
@@ -118,12 +118,13 @@ class DriftScreen(DriftDeeds, Filtered):
         self.set_class(self._alone, "reading")
         self.query_one("#title", Lines).show([rule(self._title(), width, toned(self._state(picture)))])
         listed = self.query_one(Table)
-        self._paint_list(listed, listed.size.width or width)
+        self._paint_list(listed, (listed.size.width or width) - (1 if wide else 0))
         page = self.query_one(Page)
-        row = self._row
+        row, group = self._row, self._group
         room = (page.size.width or width) - 1
         shown = self._shown if row is not None and self._shown_of == name_of(row) else None
         told = sides(row, shown, room) if row is not None and (wide or self._alone) else []
+        told = about(group, room) if group is not None and wide else told
         page.fill([toned(("│" if wide else "", DIM)) + line for line in told])
 
     def _title(self) -> str:

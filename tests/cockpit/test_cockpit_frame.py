@@ -13,7 +13,7 @@ from cockpit.app import Cockpit
 from cockpit.client import Client
 from cockpit.screens.base import Station
 from cockpit.store import Line
-from engine.wire import Alert, Buckets, HoldStatus, Live
+from engine.wire import SOCKET, Alert, Buckets, HoldStatus, Live
 from tests.cockpit import pictures
 from tests.cockpit.desk import HOSTILE, OBEYED
 from tests.cockpit.played import Night, played
@@ -292,3 +292,23 @@ def test_drift_is_on_the_overview_at_every_size(tmp_path: Path) -> None:
             await seat.sees("0 confirmed", "0.00% of 5,000 sampled, ≤ 0.06% at 95 %")
 
     watched(tmp_path, a_night(), (80, 24), look)
+
+
+async def refuses_when_old(seat: Seat, night: Night) -> None:
+    """The engine is gone: no key of this screen asks for anything, opens anything, or leads away."""
+    screen = seat.app.screen
+    assert isinstance(screen, Station)
+    await asyncio.sleep(0.3)  # what it asks for by itself is there
+    (seat.app.client.state / SOCKET).unlink()
+    night.end()
+    await seat.comes_to(lambda: seat.app.store.line is Line.DEAD, "the engine is missed")
+    await seat.sees("No engine since")
+    assert screen.has_class("stale")
+    asked = [path for path in night.asked if path != "/status"]
+    for key in keys.keys_of(screen.NAME):
+        if not key.stale:
+            await seat.press(*key.press.split(","))
+            assert seat.app.screen is screen, key.verb
+            assert "No engine since" in seat.message, key.verb
+    assert not night.commands
+    assert [path for path in night.asked if path != "/status"] == asked

@@ -15,7 +15,7 @@ from tests.bench.engine_process import engine
 from tests.cockpit import pictures
 from tests.cockpit.desk import HOSTILE, OBEYED, Desk, desk, until
 from tests.cockpit.seat import Seat, ran, seated
-from tests.cockpit.test_cockpit_frame import a_night, watched
+from tests.cockpit.test_cockpit_frame import a_night, refuses_when_old, watched
 
 
 class Room:
@@ -205,5 +205,30 @@ def test_tab_goes_nowhere(tmp_path: Path) -> None:
         await seat.press("colon", "tab", *"quarant")
         await seat.sees("What was set aside, by cause.")
         assert "The audit trail." not in seat.text, "letters go on narrowing the list"
+
+    watched(tmp_path, a_night(), (120, 40), look)
+
+
+def test_an_old_drift_screen_compares_mends_and_unmasks_nothing(tmp_path: Path) -> None:
+    night = a_night()
+
+    async def look(seat: Seat) -> None:
+        await seat.press("7")
+        await seat.sees("3 records differ", "incident a91c0f7")
+        await seat.press("down", "enter")
+        await seat.sees("P… (412 characters)")
+        await refuses_when_old(seat, night)
+        assert "P… (412 characters)" in seat.text, "what was known stays in sight"
+
+    watched(tmp_path, night, (120, 40), look)
+
+
+def test_a_class_says_what_it_means_beside_the_list(tmp_path: Path) -> None:
+    async def look(seat: Seat) -> None:
+        await seat.press("7")
+        await seat.sees("changed in emea: 2 records", "is known to have changed it.", "2  description",
+                        "shows what mending them would do")  # fmt: skip
+        await seat.press("end", "up")
+        await seat.sees("edited at target in emea: 1 record", "Somebody else changed it after us")
 
     watched(tmp_path, a_night(), (120, 40), look)

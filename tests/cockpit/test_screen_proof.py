@@ -12,7 +12,7 @@ from engine.wire import Receipt, RuleResult, Run, SignOff, VerifyFinding, Verify
 from tests.cockpit import pictures
 from tests.cockpit.desk import HOSTILE, OBEYED, SLOW, Desk
 from tests.cockpit.seat import Seat, at_work, ran, seated
-from tests.cockpit.test_cockpit_frame import a_night, watched
+from tests.cockpit.test_cockpit_frame import a_night, refuses_when_old, watched
 from tests.cockpit.test_proof_verbs import RULES
 
 
@@ -169,3 +169,29 @@ def test_hostile_words_of_rules_and_findings_are_written_out(tmp_path: Path, siz
         assert not [sign for sign in OBEYED if sign in seat.text]
 
     watched(tmp_path, night, size, look)
+
+
+def test_an_old_proof_screen_asks_signs_and_undoes_nothing(tmp_path: Path) -> None:
+    night = a_night()
+
+    async def look(seat: Seat) -> None:
+        await seat.press("8")
+        await seat.sees("only with a reason: O", "second opinion")
+        await refuses_when_old(seat, night)
+        assert "only with a reason: O" in seat.text, "what was known stays in sight"
+
+    watched(tmp_path, night, (120, 40), look)
+
+
+def test_what_was_asked_stands_beside_what_is_signed_where_there_is_room(tmp_path: Path) -> None:
+    async def look(seat: Seat) -> None:
+        await seat.press("8")
+        await seat.sees("sign-off", "second opinion")
+        lines = seat.text.splitlines()
+        assert any("sign-off" in line and "rules" in line for line in lines)
+        assert not any("sign-off" in line and "second opinion" in line for line in lines)
+        await seat.resize(120, 40)
+        await seat.comes_to(lambda: not any("sign-off" in line and "rules" in line for line in seat.text.splitlines()),
+                            "below each other where there is none")  # fmt: skip
+
+    watched(tmp_path, a_night(), (200, 60), look)
