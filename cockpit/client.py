@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ _SILENCE = 6.0  # seconds; a live engine says something every two
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 _STARTS_WITHIN = 30.0  # seconds
 _AGAIN = 1.0  # seconds until an engine is started anew in place of one that had the folder
+_LITTLE = 65_536  # bytes of room: less is none
 _LAST_LINES = 5
 _LAST_BYTES = 8_000
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR [\w.]+: ")
@@ -115,7 +117,7 @@ class Client:
                     "gone. What runs goes on. End it: cutover stop. The next command goes on from the ledger."
                 )
             if code not in (None, OCCUPIED) or time.monotonic() > deadline:
-                words = self._said_since(begins) or "(nothing)"
+                words = self._said_since(begins) or self._why_nothing()
                 raise NoEngine(f"The engine did not start. It said:\n{words}\nIts log: {self.log}")
             if code == OCCUPIED and self.unreachable() is None:
                 time.sleep(_AGAIN)  # somebody else's engine is starting at this moment and will answer, or has ended
@@ -242,6 +244,11 @@ class Client:
             f"{self.state} belongs to another user. Only {owner} can see and steer this migration: "
             f"type it as {owner}, or work in a folder of your own"
         )
+
+    def _why_nothing(self) -> str:
+        """An engine that said nothing could not write into its log, perhaps."""
+        full = shutil.disk_usage(self.state).free < _LITTLE
+        return "(nothing: the disk is full. Make room, then type this again.)" if full else "(nothing)"
 
     def _said_since(self, begins: int) -> str:
         """What the log says since this offset."""

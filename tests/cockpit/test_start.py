@@ -10,6 +10,7 @@ from cockpit import codes
 from cockpit.client import NoEngine
 from engine.wire import Pause, Receipt, Stop
 from tests.cockpit.desk import SLOW, desk, until
+from tests.proof.test_full_disk import fill, small_disk
 from tests.test_house import modules_after
 
 HEAVY = {"runbooks.base", "runbooks.loader", "runbooks.schema", "runbooks.playbook", "runbooks.rules"}
@@ -45,6 +46,14 @@ def test_an_engine_whose_socket_is_gone_is_named_and_ended_by_stop_and_then_a_co
         assert stopped.out.endswith("It has ended.\n")
         assert it.client.unreachable() is None
         assert it.type("run").code == codes.DONE
+
+
+def test_an_engine_that_cannot_start_because_the_disk_is_full_says_so(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 1) as it, small_disk(it.folder / ".cutover"):
+        fill(it.folder / ".cutover" / "ballast")
+        refused = it.type("status")
+        assert refused.code == codes.NO_ENGINE
+        assert "the disk is full. Make room" in refused.err
 
 
 def test_an_engine_that_ended_while_a_person_thought_is_there_again_for_the_command(tmp_path: Path) -> None:
