@@ -257,8 +257,8 @@ def _aside(wave: WaveStatus) -> str:
     parts = [
         ("quarantined", wave.buckets.quarantined),
         ("in doubt", wave.buckets.in_doubt),
-        ("moved by another wave", wave.buckets.overlap),
         ("references waiting", wave.loose_references),
+        ("moved before", wave.buckets.overlap),  # last: a narrow screen cuts there
     ]
     return "".join(f"  {word} {count(n)}" for word, n in parts if n)
 
