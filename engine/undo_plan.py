@@ -115,6 +115,10 @@ class Look:
             if present:
                 async with self._step():
                     touches = await target.others(flow.target_entity, present)
+            if touches:  # somebody may have removed it between the two looks: that is gone, not edited
+                async with self._step():
+                    still = await target.stand(flow.target_entity, list(touches), ())
+                standing = {id: one for id, one in standing.items() if id not in touches or id in still}
         images = await self._ledger.images.taken(flow.entity, [entry.key for entry in entries])
         seen = [
             _judge(flow, entry, standing.get(entry.target), touches.get(entry.target), images, entry.key in ours)

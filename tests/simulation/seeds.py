@@ -15,6 +15,7 @@ REGRESSIONS: dict[int, str] = {
     2003654: "comments stayed in the ledger, as of another wave, when a rollback removed their record",
     2007005: "what hung on a record that was edited while its rollback was cut off was taken for removed",
     5000038: "an edit of what was in doubt was lost when a person had found it",
+    5200207: "what was deleted between two looks of a rollback counted as edited, and was never carried again",
     30192: "a create found again after a kill was taken for the newest version: an edit between the two was lost",
     30001015: "of two intents of one create, whose record went from the source, one stayed open for ever",
 }
