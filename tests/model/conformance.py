@@ -200,7 +200,7 @@ def _moves(shape: Shape, s: State) -> tuple[tuple[State, Shown], ...]:
         for i, one in enumerate(s.items):
             if i and one.entry and not one.target:
                 found += [t.put(i, entry=one.entry) for t in found if not t.items[i].entry]
-                found += [s.put(i, entry="")] if not s.items[0].entry else []
+                found.append(s.put(i, entry=""))
     if not s.items[0].at:  # the batch is written anew, without it
         found += [s.put(i, undo=False) for i, one in enumerate(s.items) if one.undo]
     return tuple((t, _show(t)) for t in found if not t.harm)

@@ -108,7 +108,8 @@ class People:
         chance, store = self._chance, self._left.store
         keys = self._keys("incident")
         if self._world.plan.plain:
-            if keys and chance.random() < 0.1 and not self._world.busy():
+            most = len(keys) > self._world.plan.records // 2  # are still there
+            if most and chance.random() < 0.05 and not self._world.busy():
                 self._delete(chance.choice(keys))
             return
         dice = chance.random()

@@ -11,9 +11,10 @@ import pytest
 
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.night import play
-from tests.simulation.plan import TWISTED, draw
+from tests.simulation.plan import SIZED, TWISTED, draw
 from tests.simulation.seeds import REGRESSIONS
 from tests.simulation.twists import TWISTS
+from tests.simulation.world import Met
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST = 100
@@ -22,7 +23,7 @@ PART = 6
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, PART))
+@pytest.mark.parametrize("first", [*range(FIRST, FIRST + SEEDS, PART), *range(SIZED, SIZED + SEEDS, PART)])
 def test_a_night_breaks_no_promise(first: int) -> None:
     broken = {seed: verdict.violations for seed in range(first, first + PART) if not (verdict := play(draw(seed))).held}
     assert broken == {}, "tell one: python -m tests.simulation --minimise --seed N"
@@ -55,6 +56,22 @@ def test_a_seed_is_the_same_night_twice_and_in_another_process() -> None:
             [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
         )
         assert told.stdout.split()[-1] == here[0].digest
+
+
+def test_nights_of_all_kinds_are_drawn() -> None:
+    plans = [draw(seed) for seed in range(SIZED, SIZED + 200)]
+    assert max(plan.records for plan in plans) > 50
+    assert sum(plan.records < 10 for plan in plans) > 100
+    assert sum(plan.plain for plan in plans) > 10
+    assert sum(plan.by_door for plan in plans) > 20
+
+
+def test_what_a_night_met_is_counted() -> None:
+    met = Met()
+    for seed in [seed for seed in range(SIZED, SIZED + 200) if draw(seed).plain and draw(seed).by_door][:3]:
+        met.add(play(draw(seed)).met)
+    assert {promise for promise in ("I1", "I2", "I4", "I8", "model", "door") if not met.checked[promise]} == set()
+    assert met.commands.total() > 0
 
 
 def test_another_seed_is_another_night() -> None:
