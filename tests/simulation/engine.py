@@ -229,6 +229,10 @@ class Life:
         """It dies at the n-th durable write from now, before it or after."""
         self._sword = (self._writes + n, late)
 
+    def sheathe(self) -> None:
+        """What has not killed it by now does not."""
+        self._sword = None
+
     def _witness(self, when: str, point: str) -> None:
         self.living()
         if when == "before":

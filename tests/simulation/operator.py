@@ -299,6 +299,8 @@ class Operator:
         """No more faults, nobody edits any more: bring every wave to its end."""
         self._world.say("operator", "dawn: everything is to be brought to its end")
         self._world.dawn = True
+        if self.life is not None:
+            self.life.sheathe()
         jumps = [fault.name for fault in self._world.plan.faults if fault.name == "clock jump"]
         self._world.met.struck.update(jumps)
         once_more = 2  # times that all is run again once it is loaded, as people would who are not sure
