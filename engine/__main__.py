@@ -139,10 +139,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
                 while not conductor.stopped.is_set():
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(conductor.stopped.wait(), 1.0)
-                    if (
-                        not (conductor.busy or phases.busy or comparing.busy or verifications.busy or profiles.busy)
-                        and attention.quiet > _IDLE
-                    ):
+                    if conductor.busy or phases.busy or comparing.busy or verifications.busy or profiles.busy:
+                        attention.renew()
+                    elif attention.quiet > _IDLE:
                         await conductor.end()
                 await live.close()
                 server.should_exit = True

@@ -89,9 +89,13 @@ class Attention:
             self._answering -= 1
             self._last = self._clock.monotonic()
 
+    def renew(self) -> None:
+        """There is work: it is quiet only from its end on."""
+        self._last = self._clock.monotonic()
+
     @property
     def quiet(self) -> float:
-        """Seconds since the last answer; 0 while one is on its way."""
+        """Seconds since the last answer and the last work; 0 while an answer is on its way."""
         return 0.0 if self._answering else self._clock.monotonic() - self._last
 
 

@@ -53,6 +53,10 @@ class Board(App[None]):
         for _ in range(ROWS):
             yield Static(self._line(), classes="cell")
 
+    def on_mount(self) -> None:
+        # As the cockpit does: a loop that sleeps for ever may miss the signal that it goes on.
+        self.set_interval(1.0, lambda: None)
+
     def action_next(self) -> None:
         for row in self._random.sample(list(self.query(".cell").results(Static)), 4):
             row.update(self._line(), layout=False)

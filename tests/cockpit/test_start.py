@@ -45,7 +45,8 @@ def test_an_engine_whose_socket_is_gone_is_named_and_ended_by_stop_and_then_a_co
         assert f"process {pid}" in stopped.out
         assert stopped.out.endswith("It has ended.\n")
         assert it.client.unreachable() is None
-        assert it.type("run").code == codes.DONE
+        assert "pilot" in it.type("status").out
+        assert it.engine() not in (None, pid)
 
 
 def test_an_engine_that_cannot_start_because_the_disk_is_full_says_so(tmp_path: Path) -> None:
