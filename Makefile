@@ -30,7 +30,7 @@ check: $(STAMP) ## format, lint, types, import contracts, tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 crash: $(STAMP) ## kill -9 at every durable point, one night each (minutes)
-	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/proof
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) tests/proof tests/cockpit/test_start.py
 
 monkey: $(STAMP) ## 10,000 random keys at random moments of a run (minutes)
 	CUTOVER_FULL=1 $(BIN)/python -m pytest --timeout 1800 tests/cockpit/test_cockpit_monkey.py

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from cockpit import codes
 from cockpit.client import NoEngine
 from engine.wire import Pause, Receipt, Stop
+from tests.bench.ledger import Watch
 from tests.cockpit.desk import SLOW, desk, until
 from tests.proof.test_full_disk import fill, small_disk
 from tests.test_house import modules_after
@@ -55,6 +59,18 @@ def test_an_engine_that_cannot_start_because_the_disk_is_full_says_so(tmp_path: 
         refused = it.type("status")
         assert refused.code == codes.NO_ENGINE
         assert "the disk is full. Make room" in refused.err
+
+
+@pytest.mark.skipif(not os.environ.get("CUTOVER_FULL"), reason="takes half a minute of waiting")
+def test_an_engine_whose_long_run_nobody_watched_does_not_end_with_it(tmp_path: Path) -> None:
+    with desk(tmp_path / "m", 2, target="{ latency: 12 }") as it:
+        assert it.type("run", "--detach").code == codes.DONE
+        pid, began = it.engine(), time.monotonic()
+        with closing(Watch(it.folder)) as watch:  # asks the ledger, not the engine
+            until(lambda: bool(watch.outcome()), "the run is over", 90)
+        assert time.monotonic() - began > 16, "shorter than an engine waits for the next command: it shows nothing"
+        time.sleep(3)  # it looks whether to end each second
+        assert it.client.answers() and it.engine() == pid
 
 
 def test_an_engine_that_ended_while_a_person_thought_is_there_again_for_the_command(tmp_path: Path) -> None:
