@@ -5,8 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 JOBS   ?= 2
 SEEDS  ?= 2000
+SEED   ?= 1
 
-.PHONY: help demo test check crash monkey simulate fresh screenshots model drift format bench clean clean-demo
+.PHONY: help demo test check crash monkey seeds simulate night fresh mutants screenshots model drift format bench clean clean-demo
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,10 +46,13 @@ model: $(STAMP) ## every state of small waves, and 300 real ones held against th
 	CUTOVER_FULL=1 $(BIN)/python -m pytest -s --timeout 3000 tests/model
 
 drift: $(STAMP) ## 200 corruptions of the target and 1,000 clean waves with users writing, for both comparisons (minutes)
-	CUTOVER_FULL=1 $(BIN)/python -m pytest -n $(JOBS) -s tests/engine/test_reconcile_figures.py tests/engine/test_verifier.py
+	CUTOVER_FULL=1 $(BIN)/python -m pytest -s tests/engine/test_reconcile_figures.py tests/engine/test_verifier.py
 
 simulate: $(STAMP) ## SEEDS=2000 bad nights on a simulated clock; `FIRST=` a seed to begin with (minutes)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs $(JOBS) $(if $(FIRST),--first $(FIRST)) $(if $(PUBLISH),--publish)
+
+night: $(STAMP) ## SEED=n told as a story; `MINIMISE=1` with as few faults as still break it
+	$(BIN)/python -m tests.simulation --seed $(SEED) $(if $(MINIMISE),--minimise)
 
 fresh: $(STAMP) ## nights that no earlier commit has seen, for 40 s; each is printed with its seed when it fails
 	$(BIN)/python -m tests.simulation --after "$$(git rev-parse HEAD 2>/dev/null || date +%F)" --seconds 40 --jobs $(JOBS)

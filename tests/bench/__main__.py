@@ -37,8 +37,8 @@ def main() -> int:
             lambda: alone.show_resume(_resume(asked), asked.runs),
         ),
         "attached": (
-            lambda: 2 * asked.runs * (max(_alone(asked)) / _ALONE + 3),
-            lambda: attached.show(max(_alone(asked)), asked.runs),
+            lambda: asked.runs * (max(_alone(asked)) / _ALONE + 3),
+            lambda: attached.show(max(_alone(asked)), asked.runs, asked.quick),
         ),
         "manifest": (
             lambda: sum(_alone(asked)) / _LISTED + asked.runs * 6,

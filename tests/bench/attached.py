@@ -1,6 +1,7 @@
-"""What attached cockpits cost the engine: the same run with and without readers of `GET /live`, in turns.
+"""What attached cockpits cost the engine: within one run, slices of it with and without readers of `GET /live`.
 
-`python -m tests.bench.attached FOLDER N` is the readers: N of them in one process, until the engine ends.
+Whole runs differ by more than what is measured; slices beside each other do not.
+`python -m tests.bench.attached FOLDER N` is the readers: N of them in one process, told over its standard input.
 """
 
 from __future__ import annotations
@@ -8,115 +9,190 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from math import exp, log, sqrt
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
+from statistics import fmean, median, stdev
+from typing import NamedTuple, TextIO
 
 from engine.wire import SOCKET, STATE_FOLDER
 from tests.bench import folder
 from tests.bench.alone import CREATES
-from tests.bench.engine_process import Ran, engine
-from tests.bench.process import BenchError, end, start
+from tests.bench.engine_process import Engine, engine
+from tests.bench.ledger import Watch
+from tests.bench.process import ROOT, BenchError, cpu, end
 from tests.bench.runner import command
 from tests.bench.table import spread, table, tenths, whole
 
 COCKPITS = 20
+SLICE = 1.5  # seconds
+_QUICK_SLICE = 0.2
+_SETTLE = 0.1  # seconds after readers came or went, before a slice begins
+_LOOK = 0.002
+# Without and with, in an order in which neither gains from a run that becomes slower with time.
+_ORDER = (False, True, True, False)
 
 
-class Attached(NamedTuple):
-    ran: Ran
-    lines: int  # pictures that each reader got
+class Slice(NamedTuple):
+    attached: bool
+    records: int
+    seconds: float
+    cpu: float  # seconds, of the whole engine
+    pictures: int  # that each reader got, at least
+
+    @property
+    def rate(self) -> float:
+        return self.records / self.seconds
+
+    @property
+    def cost(self) -> float:
+        return self.cpu / self.records
 
 
-def measure(records: int, cockpits: int) -> Attached:
-    """One run from memory to memory with so many readers."""
+def measure(records: int, cockpits: int, seconds: float) -> list[Slice]:
+    """The slices of one run from memory to memory; as many with readers as without."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         migration = folder.in_memory(Path(place) / "migration", CREATES[0])
         with engine(migration, command(records)) as running:
-            running.wait_until_up()
-            with _readers(migration, cockpits) as lines:
-                ran = running.run(records)
-                running.stop()
-            return Attached(ran, lines[0] if lines else 0)
+            running.command()
+            with _readers(migration, cockpits) as readers, closing(Watch(migration)) as watch:
+                slices: list[Slice] = []
+                while (one := _slice(running, watch, readers, _ORDER[len(slices) % 4], seconds)) is not None:
+                    slices.append(one)
+            running.wait_until_done(records)
+            running.stop()
+            return slices[: len(slices) // 2 * 2]
 
 
-@contextmanager
-def _readers(migration: Path, cockpits: int) -> Iterator[list[int]]:
-    """Readers in a process of their own, all of them attached; how many lines each got stands there after the block."""
-    lines: list[int] = []
-    if not cockpits:
-        yield lines
-        return
-    process = start(["-m", "tests.bench.attached", str(migration), str(cockpits)])
-    assert process.stdout is not None
-    try:
-        if process.stdout.readline().strip() != "attached":
-            raise BenchError("the readers could not attach to the engine")
-        yield lines
-        lines.append(int(process.stdout.readline()))
-    finally:
-        end(process)
-
-
-def show(records: int, runs: int) -> None:
-    made: dict[int, list[Attached]] = {0: [], COCKPITS: []}
+def show(records: int, runs: int, quick: bool) -> None:
+    slices: list[Slice] = []
     for run in range(runs):
-        # In turns, and each first in half of them: what the machine does meanwhile falls on both.
-        for cockpits in (0, COCKPITS) if run % 2 else (COCKPITS, 0):
-            print(f"  {cockpits} cockpits, run {run + 1} of {runs}", file=sys.stderr, flush=True)
-            made[cockpits].append(measure(records, cockpits))
+        print(f"  run {run + 1} of {runs}", file=sys.stderr, flush=True)
+        slices += measure(records, COCKPITS, _QUICK_SLICE if quick else SLICE)
+    of = {attached: [one for one in slices if one.attached is attached] for attached in (False, True)}
+    pairs = len(of[True])
+    if pairs < 2:
+        raise BenchError("the runs ended before two pairs of slices were measured; give more --records")
     rows = [
         [
-            str(cockpits),
-            spread([records / one.ran.copied for one in of], whole),
-            spread([one.ran.cpu.total for one in of], _hundredths),
-            spread([one.ran.cpu.main for one in of], _hundredths),
-            tenths(median(one.lines for one in of)),
+            str(COCKPITS if attached else 0),
+            spread([one.rate for one in which], whole),
+            spread([one.cost * 1e6 for one in which], tenths),
+            tenths(median(one.pictures for one in which)),
         ]
-        for cockpits, of in made.items()
+        for attached, which in of.items()
     ]
-    head = ["cockpits", "records/s", "CPU s of the engine", "of it the event loop", "pictures each"]
-    table(f"Attached cockpits: {records:,} records, memory to memory (medians of {runs}, in turns)", head, rows)
-    alone, attached = (median(records / one.ran.copied for one in made[n]) for n in (0, COCKPITS))
-    spent = [median(one.ran.cpu.total for one in made[n]) for n in (0, COCKPITS)]
-    print(f"serving {COCKPITS} cockpits took {spent[1] - spent[0]:+.2f} CPU s a run ({spent[1] / spent[0] - 1:+.2%})")
-    print(f"throughput with them: {attached / alone - 1:+.2%}; aim: less than 1 % lost")
+    head = ["cockpits", "records/s", "CPU us a record", "pictures each"]
+    table(f"Attached cockpits: {pairs} pairs of slices of {runs} runs of {records:,} records, in memory", head, rows)
+    print(f"throughput with {COCKPITS}: {_change([one.rate for one in of[False]], [one.rate for one in of[True]])}")
+    print(f"CPU a record with them: {_change([one.cost for one in of[False]], [one.cost for one in of[True]])}")
+    print("aim: less than 1 % of the throughput lost")
 
 
-def _hundredths(value: float) -> str:
-    return f"{value:.2f}"
+def _change(without: list[float], with_them: list[float]) -> str:
+    """By how much, from pairs that lay beside each other in time, and how far the true value may lie from that."""
+    ratios = [log(b / a) for a, b in zip(without, with_them, strict=True)]
+    sure = 1.96 * stdev(ratios) / sqrt(len(ratios))
+    return f"{exp(fmean(ratios)) - 1:+.2%}, within {sure:.2%} (95 %)"
+
+
+# ---------------------------------------------------------------- one slice
+
+
+def _slice(running: Engine, watch: Watch, readers: _Readers, attached: bool, seconds: float) -> Slice | None:
+    """None when the copying ended within it."""
+    readers.attach(attached)
+    time.sleep(_SETTLE)
+    if (first := _edge(watch)) is None:
+        return None
+    began, before = time.monotonic(), cpu(running.process.pid).total
+    time.sleep(seconds)
+    if (last := _edge(watch)) is None:
+        return None
+    took, spent = time.monotonic() - began, cpu(running.process.pid).total - before
+    return Slice(attached, last - first, took, spent, readers.detach())
+
+
+def _edge(watch: Watch) -> int | None:
+    """How many are settled at the moment a chunk is: else a part of a chunk would count as speed. None: all are."""
+    before = watch.settled()
+    while (settled := watch.settled()) == before:
+        if watch.copied():
+            return None
+        time.sleep(_LOOK)
+    return settled
 
 
 # ---------------------------------------------------------------- the readers
 
 
-def read(migration: Path, cockpits: int) -> int:
-    """Attach so many times, read to the end, and tell how many lines each got (the fewest)."""
+class _Readers:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._attached = False
+
+    def attach(self, wanted: bool) -> None:
+        if wanted:
+            self._tell("attach")
+        self._attached = wanted
+
+    def detach(self) -> int:
+        """How many pictures each got."""
+        return self._tell("detach") if self._attached else 0
+
+    def _tell(self, what: str) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(what, file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer.strip().isdecimal():
+            raise BenchError(f"the readers could not {what}")
+        return int(answer)
+
+
+@contextmanager
+def _readers(migration: Path, cockpits: int) -> Iterator[_Readers]:
+    arguments = [sys.executable, "-m", "tests.bench.attached", str(migration), str(cockpits)]
+    process = subprocess.Popen(arguments, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield _Readers(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        end(process)
+
+
+def read(migration: Path, cockpits: int, told: TextIO) -> None:
+    """Attach and detach as told; answers with the number of pictures that each reader has got, the least of them."""
     state = os.open(migration / STATE_FOLDER, os.O_RDONLY | os.O_DIRECTORY)
-    lines = [_attach(f"/proc/self/fd/{state}/{SOCKET}") for _ in range(cockpits)]
-    os.close(state)
-    counts = dict.fromkeys(lines, 0)
-    begun = False
     with selectors.DefaultSelector() as ready:
-        for line in lines:
-            ready.register(line, selectors.EVENT_READ)
-        while ready.get_map():
+        ready.register(told, selectors.EVENT_READ)
+        counts: dict[socket.socket, int] = {}
+        attaching = False
+        while True:
             for key, _ in ready.select():
-                line = key.fileobj
-                assert isinstance(line, socket.socket)
-                data = line.recv(1 << 16)
-                counts[line] += data.count(b"}\n")
-                if not data:
-                    ready.unregister(line)
-                    line.close()
-            if not begun and all(counts.values()):
-                begun = True
-                print("attached", flush=True)
-    return min(counts.values())
+                if isinstance(line := key.fileobj, socket.socket):
+                    counts[line] += line.recv(1 << 16).count(b"}\n")
+                elif (word := told.readline().strip()) == "attach":
+                    counts = {_attach(f"/proc/self/fd/{state}/{SOCKET}"): 0 for _ in range(cockpits)}
+                    for line in counts:
+                        ready.register(line, selectors.EVENT_READ)
+                    attaching = True
+                elif word == "detach":
+                    print(min(counts.values()), flush=True)
+                    for line in counts:
+                        ready.unregister(line)
+                        line.close()
+                else:
+                    return
+            if attaching and all(counts.values()):
+                attaching = False
+                print(min(counts.values()), flush=True)
 
 
 def _attach(path: str) -> socket.socket:
@@ -127,4 +203,4 @@ def _attach(path: str) -> socket.socket:
 
 
 if __name__ == "__main__":
-    print(read(Path(sys.argv[1]), int(sys.argv[2])), flush=True)
+    read(Path(sys.argv[1]), int(sys.argv[2]), sys.stdin)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -33,6 +33,7 @@ from tests.engine.memory_migration import night
 DIRTY = 1_000
 TOTALS = (10_000, 100_000, 1_000_000)
 UNLIKE = 1_000  # of each kind: only here, only there, differing
+TURNS = 5  # of the ends, for each run of the rest: they are short
 _AT_A_TIME = 20_000  # entries
 
 # A process of its own each, so that the peak is its own: VmHWM, since a child begins with its parent's `ru_maxrss`.
@@ -81,13 +82,6 @@ class Look(NamedTuple):
     peak: float
 
 
-class Ended(NamedTuple):
-    """The end of a wave: its records, CPU seconds of each comparison of the dirty ones, all that belongs to it."""
-
-    total: int
-    cpu: list[float]
-
-
 def measure(who: str, records: int, unlike: int) -> Look:
     """`who`: "ours" or "polars". Raises BenchError when it does not find exactly what differs."""
     done = subprocess.run(
@@ -108,7 +102,7 @@ def measure(who: str, records: int, unlike: int) -> Look:
 def show(sizes: Sequence[int], runs: int, totals: Sequence[int] = TOTALS) -> None:
     for records in sizes:
         _show_sets(records, runs)
-    _show_ends(totals, max(7, runs))
+    _show_ends(totals, TURNS * runs)
 
 
 def _show_sets(records: int, runs: int) -> None:
@@ -133,39 +127,52 @@ def _show_sets(records: int, runs: int) -> None:
     print("aims: at most 2.00 of polars, peak at most 300 MB")
 
 
-def _show_ends(totals: Sequence[int], runs: int) -> None:
-    ends = [end_of_wave(total, runs) for total in totals]
-    least = min(ends[0].cpu)  # others on the machine only add to what it costs
+def _show_ends(totals: Sequence[int], turns: int) -> None:
+    ends = asyncio.run(_ends(totals, turns))
+    first = ends[totals[0]]
     rows = [
-        [whole(one.total), spread([seconds * 1000 for seconds in one.cpu], whole), f"{min(one.cpu) / least:.2f}"]
-        for one in ends
+        [
+            whole(total),
+            spread([seconds * 1000 for seconds in cpu], whole),
+            f"{median(mine / theirs for mine, theirs in zip(cpu, first, strict=True)):.2f}",
+        ]
+        for total, cpu in ends.items()
     ]
     table(
-        f"The end of a wave with {min(DIRTY, totals[0]):,} dirty records, over HTTP (medians of {runs})",
-        ["records in all", "CPU ms", "least, of the first's"],
+        f"The end of a wave with {min(DIRTY, totals[0]):,} dirty records, over HTTP (medians of {turns}, in turns)",
+        ["records in all", "CPU ms", "of the first's"],
         rows,
     )
     print("aim: within 1.10 of the first, whatever there is in all")
 
 
-def end_of_wave(total: int, runs: int) -> Ended:
-    """Compare the dirty records of a wave of so many, over HTTP, again and again."""
+async def _ends(totals: Sequence[int], turns: int) -> dict[int, list[float]]:
+    """CPU seconds of each comparison of the dirty records, by the size of the wave; one of each size in each turn."""
     os.environ |= folder.ENVIRONMENT
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as place,
-        served("servicenow", min(DIRTY, total)) as source,
-        served("jira") as target,
-    ):
-        return asyncio.run(
-            _end_of_wave(folder.over_http(Path(place) / "migration", source.url, target.url), total, runs)
-        )
-
-
-async def _end_of_wave(migration: Path, total: int, runs: int) -> Ended:
-    """Only the dirty ones are at the systems; the ledger has as many others as it takes, found equal long ago."""
     async with AsyncExitStack() as stack:
-        it = await stack.enter_async_context(night(migration))
         stack.enter_context(collected_seldom(Clock()))  # as the engine's process does
+        waves = {total: await stack.enter_async_context(_wave(total)) for total in totals}
+        for end in waves.values():
+            await end()  # warms up
+        spent: dict[int, list[float]] = {total: [] for total in totals}
+        for _ in range(turns):
+            for total, end in waves.items():
+                spent[total].append(await end())
+    return spent
+
+
+@asynccontextmanager
+async def _wave(total: int) -> AsyncIterator[Callable[[], Awaitable[float]]]:
+    """A wave of so many whose end can be had again and again; that tells its CPU seconds.
+
+    Only the dirty ones are at the systems; the ledger has as many others as it takes, found equal long ago.
+    """
+    async with AsyncExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+        source = stack.enter_context(served("servicenow", min(DIRTY, total)))
+        target = stack.enter_context(served("jira"))
+        migration = folder.over_http(Path(place) / "migration", source.url, target.url)
+        it = await stack.enter_async_context(night(migration))
         await it.run()
         flow, wave = it.conductor.assembly.flows["incident"], (await it.ledger.waves())[folder.WAVE].id
         entries = await it.ledger.drifts.synced(wave, flow.entity, "", DIRTY)
@@ -177,15 +184,16 @@ async def _end_of_wave(migration: Path, total: int, runs: int) -> Ended:
             await it.ledger.drifts.found(wave, flow.entity, keys, [], until=it.ledger.drifts.durable)
         context = it.conductor.context((await it.ledger.waves())[folder.WAVE])
         ask, compare = Patience(context, it.conductor.brake).ask, at_the_end(context, [flow], "all", {})
-        spent: list[float] = []
-        for turn in range(runs + 1):
+
+        async def end() -> float:
             await it.ledger.settle(wave, flow.entity, entries)
             began = time.process_time()
             said = await compare(ask)
-            if turn:  # the first one warms up
-                spent.append(time.process_time() - began)
+            spent = time.process_time() - began
             left = await it.ledger.drifts.dirty_count(wave, flow.entity)
             drift = await last_drift(it.ledger, folder.WAVE)
             if drift is None or said != ("", "") or (drift.sampled, left) != (len(entries), 0):
                 raise BenchError(f"{said}, {left} are still to be compared")
-    return Ended(total, spent)
+            return spent
+
+        yield end

@@ -121,7 +121,7 @@ def _many(asked: argparse.Namespace) -> int:
     if asked.publish:
         publish(total, took, asked.jobs)
     for seed, _ in total.failed[:5]:
-        print(f"tell one: .venv/bin/python -m tests.simulation --minimise --seed {seed}")
+        print(f"tell one: make night SEED={seed} MINIMISE=1")
     return 1 if total.failed else 0
 
 

@@ -26,7 +26,7 @@ PART = 6
 @pytest.mark.parametrize("first", [*range(FIRST, FIRST + SEEDS, PART), *range(SIZED, SIZED + SEEDS, PART)])
 def test_a_night_breaks_no_promise(first: int) -> None:
     broken = {seed: verdict.violations for seed in range(first, first + PART) if not (verdict := play(draw(seed))).held}
-    assert broken == {}, "tell one: python -m tests.simulation --minimise --seed N"
+    assert broken == {}, "tell one: make night SEED=N MINIMISE=1"
 
 
 @pytest.mark.parametrize("seed", range(TWISTED, TWISTED + (400 if os.environ.get("CUTOVER_FULL") else 8)))
