@@ -31,3 +31,14 @@ async def send(context: Context, flow: Flow, call: Call, jobs: Sequence[Job]) ->
     async with asyncio.TaskGroup() as group:  # an error nobody foresaw ends its siblings, too
         tasks = [group.create_task(one(batch)) for batch in batches]
     return [outcome for task in tasks for outcome in task.result()]
+
+
+async def outlast(context: Context, flow: Flow, left_by: float) -> None:
+    """Wait until no change that had left by then (of the monotonic clock) can be applied any more.
+
+    A change without an answer may be applied as late as `late_commit`: after a newer one it would undo that.
+    """
+    wait = left_by + flow.writes.late_commit - context.clock.monotonic()
+    if wait > 0:
+        reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
+        await context.pacing.wait(reason, context.clock.sleep(wait), context.name)

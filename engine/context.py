@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from engine.batches import Batches
 from engine.clock import Clock
@@ -26,6 +25,6 @@ class Context:
     people: People
     telemetry: Telemetry
     secret: bytes  # the key of the fingerprints
-    born: datetime  # when this engine began: nothing that an earlier one sent left later than that
+    cut_off: float  # monotonic: what earlier runs sent without an answer had left by then; -inf: there is none
     batches: Batches
     vault: Vault

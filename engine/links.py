@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from connectors.kit.contract import Creates, Doubt, Failed, Outcome, Rejected, Write, Written
 from connectors.kit.errors import ConnectorError, InDoubt, Unavailable
+from engine.calls import outlast
 from engine.context import Context
 from engine.flow import Flow, Tie
 from engine.intents import look
@@ -42,6 +43,7 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
         outcomes = await _link(context, flow, writes)
     else:
         writes = [Write(flow.xid(one.key), {reference.field: one.to_target}, one.target) for one in open_ones]
+        await outlast(context, flow, context.cut_off)
         outcomes = await _batched(context, flow, writes)
     tied: list[OpenReference] = []
     refused: list[SetAside] = []
@@ -57,8 +59,11 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
     await _set_aside(context, flow, refused)
     await context.ledger.tied(flow.entity, tied)
     if broken is not None:
-        # Tying twice ends the same (`_link` looks first): the rest is simply done again.
-        raise Unavailable(str(broken)) if isinstance(broken, InDoubt) else broken
+        # Tying twice ends the same (`_link` looks first): the rest is done again, once it can no more come late.
+        if not isinstance(broken, InDoubt):
+            raise broken
+        await outlast(context, flow, context.clock.monotonic())
+        raise Unavailable(str(broken))
 
 
 async def _set_aside(context: Context, flow: Flow, refused: Sequence[SetAside]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from connectors.kit.contract import Move, Record, Write
-from connectors.kit.errors import Unavailable
-from engine.calls import send
+from connectors.kit.contract import Failed, Move, Outcome, Record, Write
+from connectors.kit.errors import ConnectorError, Unavailable
+from engine.calls import outlast, send
 from engine.context import Context
 from engine.existing import Matching, matched
 from engine.fingerprint import fingerprint, form_of
@@ -83,7 +83,7 @@ class Pipeline:
         there += await self._update(flow, outdated + [job for job in created if job.outdated])
         if flow.lasting and there:
             there = [job for job in there if job.key in whole] + await self._move(
-                flow, [job for job in there if job.key not in whole]
+                flow, [job for job in there if job.key not in whole], known
             )
             for child in flow.children:
                 parents_there = {job.key: job.entry.target for job in there}
@@ -161,7 +161,8 @@ class Pipeline:
             return await self._context.people.known(flow, records)
 
     async def _update(self, flow: Flow, jobs: list[Job]) -> list[Job]:
-        """Writing named fields twice ends the same: an update without an answer is simply done again."""
+        """Writing named fields twice ends the same: an update without an answer is done again, once it can no more
+        come late."""
         changed: list[Job] = []
         same: list[Job] = []
         for job in jobs:
@@ -175,6 +176,8 @@ class Pipeline:
             cause = f"changed at the source after it was moved, and {flow.target_entity} cannot be updated"
             await settle(self._context, flow, same, [job.set_aside(cause) for job in changed], updated=True)
             return same
+        if changed:
+            await outlast(self._context, flow, self._context.cut_off)
         first = await self._matching.first(flow, changed) if flow.existing and changed else []
         firsts = {job.key for job in first}
         others = [job for job in changed if job.key not in firsts] if first else changed
@@ -182,11 +185,13 @@ class Pipeline:
         outcomes += await send(self._context, flow, flow.target.update, others) if others else []
         written, aside, doubtful, broken = sort([*first, *others], outcomes)
         await settle(self._context, flow, written + same, aside, updated=True)
+        if doubtful:
+            await outlast(self._context, flow, self._context.clock.monotonic())
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same
 
-    async def _move(self, flow: Flow, jobs: list[Job]) -> list[Job]:
+    async def _move(self, flow: Flow, jobs: list[Job], known: Mapping[str, Entry]) -> list[Job]:
         """Bring each to its status. A record that cannot reach it is set aside with its target: it exists there."""
         going = [job for job in jobs if job.mapped.status]
         if not going:
@@ -194,10 +199,18 @@ class Pipeline:
         moves = [
             Move(job.write.xid, job.entry.target, str(job.mapped.status), job.mapped.status_fields) for job in going
         ]
-        async with self._context.pacing.step(self._context.name):
-            outcomes = await flow.target.move(flow.target_entity, moves)
+        if any(job.key in known for job in going):
+            await outlast(self._context, flow, self._context.cut_off)
+        outcomes: list[Outcome]
+        try:
+            async with self._context.pacing.step(self._context.name):
+                outcomes = await flow.target.move(flow.target_entity, moves)
+        except ConnectorError as error:
+            outcomes = [Failed(move.xid, error) for move in moves]
         moved, aside, doubtful, broken = sort(going, outcomes)
         await settle(self._context, flow, [], aside)
+        if doubtful:
+            await outlast(self._context, flow, self._context.clock.monotonic())
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} status changes of {flow.target_entity} got no answer")
         return [job for job in jobs if not job.mapped.status] + moved

@@ -178,19 +178,20 @@ class Sides:
         standing: Mapping[str, Standing],
         differing: dict[str, list[Difference]],
     ) -> None:
-        """Who changed what differs, where the target tells: that is an edit, and somebody's will. `keys`: by target."""
+        """Who changed what differs, where the target tells: that is an edit, and somebody's will. `keys`: by target;
+        `by` of what hangs on a record: who wrote that last."""
         target = back(flow)
         suspects = [id for id, key in keys.items() if any(d.kind in _SOMEBODYS for d in differing[key])]
         touches = await self._ask(target.others, flow.target_entity, suspects) if suspects else {}
         me = await self._ask(target.me) if touches else ""
         taken = await self._ledger.images.taken(flow.entity, list(keys.values())) if touches and flow.existing else {}
-        for id, touch in touches.items():
-            there, key = standing.get(id), keys[id]
-            if key in taken and taken[key].target == id and touch.at <= taken[key].at:
-                continue  # before we wrote over it
-            if there is not None and there.by == me and all(d.key == key for d in differing[key]):
-                continue  # we have written it after that edit
-            differing[key] = [_edited(d, touch) if d.kind in _SOMEBODYS else d for d in differing[key]]
+        for id, key in keys.items():
+            touch, there = touches.get(id), standing.get(id)
+            if touch is not None and key in taken and taken[key].target == id and touch.at <= taken[key].at:
+                touch = None  # before we wrote over it
+            # What we have written last is as we left it, whoever touched the record before.
+            mine = {d: me == (d.by or (there.by if there and d.flow == flow.name else "")) for d in differing[key]}
+            differing[key] = [_blamed(d, None if mine[d] else touch) for d in differing[key]]
 
     # ------------------------------------------------------------ what hangs on them
 
@@ -237,7 +238,9 @@ class Sides:
                 found.differing.append(Difference(child.name, record.key, Kind.CHANGED, PARENT, *place))
             else:
                 names = _child_differences(child, record.key, one, now, told)
-                found.differing += [Difference(child.name, record.key, kind, name, *place) for kind, name in names]
+                found.differing += [
+                    Difference(child.name, record.key, kind, name, *place, now.by) for kind, name in names
+                ]
         return found
 
     async def _links(self, flow: Flow, entries: Sequence[Entry], ties: Mapping[str, list[Tied]]) -> list[Difference]:
@@ -266,7 +269,9 @@ def back(flow: Flow) -> Readback:
     return cast(Readback, flow.target)
 
 
-def _edited(difference: Difference, touch: Touch) -> Difference:
+def _blamed(difference: Difference, touch: Touch | None) -> Difference:
+    if touch is None or difference.kind not in _SOMEBODYS:
+        return difference._replace(by="")
     kind = Kind.EDITED if difference.kind is Kind.CHANGED else difference.kind
     return difference._replace(kind=kind, by=touch.by, at=touch.at.isoformat(timespec="seconds"))
 

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
 from connectors.kit.contract import Creates, Failed, Fields, Move, Outcome, Rejected, Undo, Write
-from connectors.kit.errors import ConnectorError
+from connectors.kit.errors import ConnectorError, InDoubt
+from engine.calls import outlast
 from engine.context import Context
 from engine.errors import EngineError
 from engine.flow import Flow
@@ -146,9 +147,10 @@ class Undoing:
                 before = (await self._context.vault.open(clear.tie.entity, [clear.tie.key])).get(clear.tie.key)
                 held = before.fields.get(clear.field) if before else None
                 write = Write(clear.flow.xid(clear.tie.key), {clear.field: held}, clear.tie.target)
-                refused += len(_refused(await self._call(target.restore(clear.flow.target_entity, [write]))))
+                outcomes = await self._call(clear.flow, target.restore(clear.flow.target_entity, [write]))
+                refused += len(_refused(outcomes))
         if batch.links:
-            refused += len(_refused(await self._call(batch.flow.target.delete("link", batch.links))))
+            refused += len(_refused(await self._call(batch.flow, batch.flow.target.delete("link", batch.links))))
         return batch._replace(refused_ties=refused)
 
     async def _undo_hanging(self, batch: Batch) -> Batch:
@@ -157,7 +159,7 @@ class Undoing:
         for child, keys in batch.children:
             there = {target: key for key, target in keys.items() if target}
             if there and child.writes.deletes:
-                outcomes = await self._call(child.target.delete(child.target_entity, list(there)))
+                outcomes = await self._call(child, child.target.delete(child.target_entity, list(there)))
                 for outcome in _refused(outcomes):
                     keys = {key: target for key, target in keys.items() if target != outcome.xid}
             left.append((child, keys))
@@ -167,12 +169,12 @@ class Undoing:
         flow, target = batch.flow, batch.flow.target
         why: dict[str, str] = {}
         if removing := {one.entry.target: one.entry.key for one in batch.of(Fate.REMOVE)}:
-            for outcome in _refused(await self._call(target.delete(flow.target_entity, list(removing)))):
+            for outcome in _refused(await self._call(flow, target.delete(flow.target_entity, list(removing)))):
                 why[removing[outcome.xid]] = outcome.cause
         if closing := [one.entry for one in batch.of(Fate.CLOSE)]:
             moves = [Move(flow.xid(entry.key), entry.target, flow.closes) for entry in closing]
             keys = {move.xid: entry.key for move, entry in zip(moves, closing, strict=True)}
-            for outcome in _refused(await self._call(target.move(flow.target_entity, moves))):
+            for outcome in _refused(await self._call(flow, target.move(flow.target_entity, moves))):
                 why[keys[outcome.xid]] = outcome.cause
         why |= await self._restore(batch)
         seen = [Seen(one.entry, Fate.REFUSED) if one.entry.key in why else one for one in batch.seen]
@@ -197,25 +199,31 @@ class Undoing:
                 Move(flow.xid(key), entries[key].target, images[key].status, _filled(images[key].steps))
                 for key in moving
             ]
-            for key, outcome in zip(moving, await self._call(target.move(flow.target_entity, moves)), strict=True):
+            outcomes = await self._call(flow, target.move(flow.target_entity, moves))
+            for key, outcome in zip(moving, outcomes, strict=True):
                 if isinstance(outcome, Rejected):
                     why[key] = outcome.cause
         restoring = [key for key in entries if key not in why]
         writes = [Write("", images[key].fields, entries[key].target) for key in restoring]
         if writes:
-            outcomes = await self._call(target.restore(flow.target_entity, writes))
+            outcomes = await self._call(flow, target.restore(flow.target_entity, writes))
             for key, outcome in zip(restoring, outcomes, strict=True):
                 if isinstance(outcome, Rejected):
                     why[key] = outcome.cause
         return why
 
-    async def _call(self, call: Awaitable[list[Outcome]]) -> list[Outcome]:
-        """One call that may be made again. Raises what kept a record of it from an answer."""
-        async with self._context.pacing.step(self._context.name):
-            outcomes = await call
-        for outcome in outcomes:
-            if isinstance(outcome, Failed):
-                raise outcome.error
+    async def _call(self, flow: Flow, call: Awaitable[list[Outcome]]) -> list[Outcome]:
+        """One call that may be made again. Raises what kept a record of it from an answer, and lets it come late first:
+        whoever loads the wave again must not be overtaken."""
+        try:
+            async with self._context.pacing.step(self._context.name):
+                outcomes = await call
+            for outcome in outcomes:
+                if isinstance(outcome, Failed):
+                    raise outcome.error
+        except InDoubt:
+            await outlast(self._context, flow, self._context.clock.monotonic())
+            raise
         return outcomes
 
     # ------------------------------------------------------------ what stays

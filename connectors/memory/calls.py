@@ -62,6 +62,8 @@ class Calls:
             elif fault.kind == "late" and call == "create":
                 native = self.options.creates is Creates.NATIVE
                 self.store.create_late(entity, writes, fault.seconds, once=native)
+            elif fault.kind == "late" and call in _WRITES:
+                self.store.later(fault.seconds, work)
             raise _error(fault.kind, call, entity)
         finally:
             self._pacer.done(Answer(call, self._clock.monotonic() - started, status, retry_after=wait))

@@ -39,7 +39,7 @@ class Fault(BaseModel):
 
     - unavailable, throttle: the call is not applied, and says so
     - drop_before, drop_after: InDoubt, before or after the call was applied (on reads: Unavailable)
-    - late: InDoubt, and the create is applied `seconds` later
+    - late: InDoubt, and the call is applied `seconds` later
     - reject: the records that `where` picks are refused, the rest lives
     - fail: the records that `where` picks are applied, yet come back as Failed(InDoubt)
     """

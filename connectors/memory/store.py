@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -30,12 +30,10 @@ class Logged(NamedTuple):
 
 
 class Late(NamedTuple):
-    """A create whose answer was lost and which is applied at `due` only."""
+    """A call whose answer was lost and which is applied at `due` only."""
 
     due: float
-    entity: str
-    writes: tuple[Write, ...]
-    once: bool  # an upsert: what is there by then is left alone
+    apply: Callable[[], object]
 
 
 class Table:
@@ -288,20 +286,26 @@ class Store:
             self.contents.update((written.target, contents[written.xid]) for written in done if written.xid in contents)
         return done
 
+    def later(self, seconds: float, apply: Callable[[], object]) -> None:
+        self._late.append(Late(self.at() + seconds, apply))
+
     def create_late(self, entity: str, writes: Sequence[Write], seconds: float, *, once: bool) -> None:
-        self._late.append(Late(self.at() + seconds, entity, tuple(writes), once))
+        """`once`: an upsert, what is there by then is left alone."""
+        due, owner = self.at() + seconds, self.tables[entity].owner
+        self.later(
+            seconds,
+            lambda: self.create(entity, [write for write in writes if not (once and write.xid in owner)], at=due),
+        )
 
     def apply_late(self) -> None:
-        """Apply the late creates that are due."""
+        """Apply the late calls that are due."""
         if not self._late:
             return
         now = self.at()
         due = [late for late in self._late if late.due <= now]
         self._late = [late for late in self._late if late.due > now]
         for late in due:
-            owner = self.tables[late.entity].owner
-            writes = [write for write in late.writes if not (late.once and write.xid in owner)]
-            self.create(late.entity, writes, at=late.due)
+            late.apply()
 
     def _touch(self, entity: str, record: Record, by: str) -> None:
         """Keep who changed this record, and so what it hangs on."""

@@ -376,7 +376,7 @@ def _method(call: str) -> Callable[..., Awaitable[Any]]:
 for _call in (
     *("check", "schema", "count", "spans", "read", "fetch", "children", "changes", "position", "emails"),
     *("mark", "create", "update", "find", "move", "accounts", "delete"),
-    *("stand", "hanging", "census", "tally", "others", "image", "restore"),
+    *("stand", "hanging", "census", "tally", "others", "image", "restore", "lookup"),
 ):
     setattr(Edge, _call, _method(_call))
 

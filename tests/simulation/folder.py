@@ -25,6 +25,7 @@ entities:
   - entity: incident
     source: { system: left, entity: incident }
     target: { system: right, entity: issue }
+EXISTING
     fields:
       title: short_description
       rev: rev
@@ -52,6 +53,9 @@ def migration(folder: Path, plan: Plan, edition: int = 0) -> Migration:
     limits = f", limits: {{ requests_per_second: {plan.limits['requests_per_second']} }}" if plan.limits else ""
     attachments = "      - { entity: attachment, target: attachment, fields: { name: name } }"
     book = _PLAYBOOK.replace("ATTACHMENTS\n", f"{attachments}\n" if plan.attachments else "")
+    existing = "    existing: { match: number, by: number }\n"
+    book = book.replace("EXISTING\n", existing if plan.existing else "")
+    book = book.replace("EDITION\n", "      number: number\nEDITION\n" if plan.existing else "EDITION\n")
     book = book.replace("VIP\n", _VIP if "three waves" in plan.twists else "")
     book = book.replace(
         "EDITION\n", f'      edition: {{ constant: "{edition}" }}\n' if "new mappings" in plan.twists else ""

@@ -41,6 +41,8 @@ class Watchman:
         elif call in ("delete", "restore"):
             for write in writes:
                 key = write if isinstance(write, str) else write.target
+                if key in self._world.originals and entity == "issue" and call == "delete":
+                    self._world.violated(f"record {key}, which was there before us, is deleted")
                 if key in self._world.strangers and entity == "issue":
                     self._world.violated(f"the target's own record {key} is touched by {call}")
 
@@ -66,6 +68,16 @@ def rework(world: World, ledger: Path) -> None:
     most = world.plan.chunk * world.plan.workers
     if len(again) > most:
         world.violated(f"I5: {len(again)} records are to be done again after a death, of at most {most}")
+
+
+def imaged(ledger: Path) -> set[str]:
+    """The records at the target of which there is an image."""
+    if not ledger.exists():
+        return set()
+    with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as raw:
+        targets = {target for (target,) in raw.execute("SELECT target FROM image")}
+    raw.close()
+    return targets
 
 
 def _is_text(value: str) -> bool:
@@ -96,13 +108,17 @@ class Judge:
             self._children(child, known, entries, causes)
         self._references(incident, entries)
         self._strangers()
+        self._originals()
         await self._sums()
 
     def undone(self) -> None:
         """After all waves were rolled back: what is left of ours is what people have touched."""
         self._strangers()
+        self._originals(undone=True)
         table = self._right.tables["issue"]
-        left = [key for key in table.keys if key in table.xids and ("issue", key) not in self._world.touched]
+        left = [
+            key for key in table.xids if ("issue", key) not in self._world.touched and key not in self._world.originals
+        ]
         if left:
             self._world.violated(f"a rollback of all waves leaves {len(left)} records that nobody touched: {left[:5]}")
 
@@ -138,6 +154,8 @@ class Judge:
                 continue
             if entry.bucket is Bucket.QUARANTINED and self._gone_there(entry, causes.get(("incident", key), "")):
                 continue
+            if entry.bucket is Bucket.QUARANTINED and record.fields.get("number") in self._world.ambiguous:
+                continue
             if entry.bucket is not Bucket.SYNCED:
                 cause = causes.get(("incident", key), "")
                 self._world.violated(f"I1: incident {key} is {entry.bucket.word} at the end ({cause})")
@@ -158,6 +176,12 @@ class Judge:
             }
             if "new mappings" in self._world.plan.twists:
                 wanted["edition"] = str(self._world.edition)
+            if self._world.plan.existing:
+                wanted["number"] = number = record.fields["number"]
+                meant = [at for at, fields in self._world.originals.items() if fields["number"] == number]
+                meant = [at for at in meant if ("issue", at) not in self._world.deleted]
+                if meant and entry.target not in meant and number not in self._world.ambiguous:
+                    self._world.violated(f"I2: incident {key} was made a second time, beside {meant[0]}")
             self._same(f"incident {key}", wanted, there.fields, edited)
 
     def _gone_there(self, entry: Entry, cause: str) -> bool:
@@ -231,6 +255,23 @@ class Judge:
             there = self._right.get("issue", key)
             if there is None or there.fields != fields:
                 self._world.violated(f"the target's own record {key} was touched")
+
+    def _originals(self, *, undone: bool = False) -> None:
+        """What was there before us and is not ours, or not any more, is as it was, with what hangs on it."""
+        table, comments = self._right.tables["issue"], self._right.tables["comment"]
+        for key, fields in self._world.originals.items():
+            if self._world.signed or {("issue", key)} & (self._world.touched.keys() | self._world.deleted):
+                continue
+            if key in table.xids and not undone:
+                continue
+            self._world.checked("theirs")
+            there = self._right.get("issue", key)
+            if there is None or there.fields != fields:
+                self._world.violated(f"{key} was there before us and is not as it was: {there and there.fields}")
+            elif key in table.xids:
+                self._world.violated(f"a rollback of all waves leaves our id on {key}, which was there before us")
+            elif list(comments.hanging.get(key, ())) != [f"on {key}"]:
+                self._world.violated(f"{key} was there before us, and other comments hang on it")
 
     async def _sums(self) -> None:
         """I4: the tally, kept by triggers, is what a count of the lines gives; and nothing is open."""

@@ -14,7 +14,7 @@ from tests.simulation.conformance import Follower
 from tests.simulation.disk import Disk
 from tests.simulation.edge import System
 from tests.simulation.folder import migration
-from tests.simulation.invariants import Judge, Watchman
+from tests.simulation.invariants import Judge, Watchman, imaged
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
@@ -81,6 +81,7 @@ async def _whole(world: World, folder: Path) -> Operator:
     operator = Operator(world, disk, systems, migration(folder, plan))
     follower = Follower(world, disk, "rest") if plan.plain else None
     world.follower = follower
+    world.imaged = lambda: imaged(disk.path)
     world.busy = lambda: operator.life is not None and not operator.life.dead and operator.life.busy
     working = [asyncio.ensure_future(work) for work in (people.work(), *turns(operator, world, folder))]
     await operator.work()

@@ -273,8 +273,13 @@ class Operator:
         return "stopped, and started again"
 
     async def _sign(self, life: Life, wave: str, despite: str) -> str:
-        message = (await life.give(Sign(wave=wave, despite=despite, by=_BY))).message
+        try:
+            message = (await life.give(Sign(wave=wave, despite=despite, by=_BY))).message
+        except Dead:
+            self._world.signed = True  # perhaps
+            raise
         self._signed.add(wave)
+        self._world.signed = True
         return str(message)
 
     async def _roll_back(self, life: Life, wave: str, despite: str) -> str:

@@ -24,6 +24,7 @@ class People:
         self._made = 0
         self._rev = 0
         self._bad = 0
+        self._before = Random(f"before {world.plan.seed}")  # of nights with records that were there
 
     def fill(self) -> None:
         plan = self._world.plan
@@ -33,6 +34,26 @@ class People:
             fields = {"title": f"was there before {i}"}
             self._right.store.put("issue", f"theirs{i}", dict(fields))
             self._world.strangers[f"theirs{i}"] = dict(fields)
+        if plan.existing:
+            for record in list(self._left.store.records("incident")):
+                if self._before.random() < 0.5:
+                    self._record_by_hand(record.fields["number"])
+
+    def _record_by_hand(self, number: object) -> None:
+        """Somebody has made at the target what is to be moved there."""
+        chance, store, world = self._before, self._right.store, self._world
+        others = [row for row in store.records("issue") if row.fields.get("number") == number]
+        if others or chance.random() < 0.1:
+            world.ambiguous.add(number)
+        key = f"was{len(world.originals):03}{'b' if others else ''}"
+        fields = {"number": number, "title": "by hand", "status": chance.choice(("open", "done")), "owner": "rosa"}
+        if chance.random() < 0.3:
+            fields["priority"] = "low"
+        store.put("issue", key, dict(fields), by="rosa")
+        world.originals[key] = fields
+        store.put("comment", f"on {key}", {"body": "hers"}, parent=key, by="rosa")
+        if number in world.ambiguous and not others:
+            self._record_by_hand(number)
 
     async def work(self) -> None:
         plan = self._world.plan
@@ -81,7 +102,17 @@ class People:
             "state": chance.choice(STATES),
             "region": chance.choice(REGIONS),
             "parent": chance.choice(others) if others and chance.random() < 0.4 else "",
+            **({"number": self._number(key)} if self._world.plan.existing else {}),
         }
+
+    def _number(self, key: str) -> object:
+        """Its own, or by mistake that of another."""
+        others = list(self._left.store.records("incident"))
+        if not others or self._before.random() > 0.05:
+            return f"N{key}"
+        number = self._before.choice(others).fields["number"]
+        self._world.ambiguous.add(number)
+        return number
 
     def _next(self) -> int:
         self._rev += 1
@@ -156,6 +187,9 @@ class People:
 
     async def _at_target(self) -> None:
         chance, store, world = self._chance, self._right.store, self._world
+        if world.plan.existing and self._before.random() < 0.4:
+            self._at_what_was_there()
+            return
         table = store.tables["issue"]
         ours = [key for key in table.keys if key in table.xids]
         dice = chance.random()
@@ -188,6 +222,31 @@ class People:
             self._remove_with_all_that_hangs_on_it(key)
             world.deleted.add(("issue", key))
             world.say("rosa", f"deletes issue {key}")
+
+    def _at_what_was_there(self) -> None:
+        """Somebody makes one more of what is to be moved, or edits or deletes one."""
+        chance, store, world = self._before, self._right.store, self._world
+        numbers = [record.fields["number"] for record in self._left.store.records("incident")]
+        there = [key for key in world.originals if store.get("issue", key) is not None]
+        if numbers and (chance.random() < 0.3 or not there):
+            number = chance.choice(numbers)
+            world.ambiguous.add(number)  # one of ours may be on its way
+            self._record_by_hand(number)
+            world.say("rosa", f"creates what is to be moved: {number}")
+        elif there:
+            key = chance.choice(there)
+            if world.plan.rough and chance.random() < 0.2:
+                self._remove_with_all_that_hangs_on_it(key)
+                world.deleted.add(("issue", key))
+                world.say("rosa", f"deletes {key}, which was there")
+                return
+            edit: dict[str, object] = {chance.choice(("title", "owner")): f"by hand {self._next()}"}
+            if world.busy() or key in world.imaged() or ("issue", key) in world.touched:
+                world.touched.setdefault(("issue", key), set()).update(edit)
+            else:  # before us, and to be found again after a rollback
+                world.originals[key] |= edit
+            store.edit("issue", key, edit, by="rosa")
+            world.say("rosa", f"edits {key}, which was there")
 
     def _remove_with_all_that_hangs_on_it(self, key: str) -> None:
         store = self._right.store

@@ -122,6 +122,7 @@ class Plan:
     plain: bool = False  # one wave, and only what the model of a wave knows
     by_door: bool = False  # commands come as requests to the engine's door
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
+    existing: bool = False  # some of the records are at the target before anybody moves them
     twists: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
@@ -150,7 +151,7 @@ def draw(seed: int) -> Plan:
 
         return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
-        plan = _sized(seed, _harsh(seed, _mild(seed)))
+        plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -174,6 +175,20 @@ def _sized(seed: int, plan: Plan) -> Plan:
     plan = replace(plan, records=records, length=length, comments=chance.choice((0, 1, 1, 2)))
     plan = replace(plan, patient=chance.random() < 0.5, faults=_early(_faults(chance, plan, chance.choice(faults))))
     return replace(plan, acts=_acts(chance, plan, plan.length / chance.choice(deeds)))
+
+
+def _there_before(seed: int, plan: Plan) -> Plan:
+    """One night in six finds records at the target, updates them, and is struck where only such nights can be."""
+    chance = Random(f"existing {seed}")
+    if plan.plain or chance.random() > 1 / 6:
+        return plan
+    calls = ("lookup", "image", "restore", "update", "stand", "now")
+    more = [
+        replace(fault, number=len(plan.faults) + fault.number, system="right", call=chance.choice(calls))
+        for fault in _faults(chance, plan, chance.choice((0, 6, 12)))
+        if fault.call
+    ]
+    return replace(plan, existing=True, faults=(*plan.faults, *more))
 
 
 def _plain(chance: Random, plan: Plan) -> Plan:

@@ -129,6 +129,10 @@ class World:
         self.follower: Follows | None = None  # of nights that the model knows
         self.busy: Callable[[], bool] = lambda: False  # an engine may have something in hand
         self.strangers: dict[str, dict[str, object]] = {}  # records of others at the target, as they must stay
+        self.originals: dict[str, dict[str, object]] = {}  # what was there before us and is to be updated, as it was
+        self.ambiguous: set[object] = set()  # numbers of which nobody can tell which record they mean
+        self.signed = False  # some wave was, or may have been: its images are gone
+        self.imaged: Callable[[], set[str]] = set  # what the ledger has an image of, by id at the target
 
     def close(self) -> None:
         for store in self.stores.values():
