@@ -61,9 +61,9 @@ def test_sigterm_ends_the_engine_cleanly_with_calls_on_the_way(tmp_path: Path) -
 def a_terminal_that_hangs_up(it: Night) -> None:
     """`cutover run` at a terminal of its own, until the line drops."""
     terminal, line = os.openpty()
-    with subprocess.Popen(
-        ["setsid", "--ctty", *cutover(it, "run")], stdin=line, stdout=line, stderr=line, env=surroundings()
-    ) as shell:
+    # A line that drops ends what has not asked otherwise; under nohup the tests themselves have.
+    command = ["setsid", "--ctty", "env", "--default-signal=HUP", *cutover(it, "run")]
+    with subprocess.Popen(command, stdin=line, stdout=line, stderr=line, env=surroundings()) as shell:
         os.close(line)
         until(lambda: it.created() > 0, "the first issue", 40, it.story)
         os.close(terminal)
