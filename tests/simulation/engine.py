@@ -239,7 +239,8 @@ class Life:
             self._writes += 1
         if when == "after" and self.world.follower is not None:
             self.world.follower(when, point)
-        if self._sword is not None and (self._writes, when == "after") == self._sword:
+        drawn = self._sword is not None and (self._writes, when == "after") == self._sword
+        if self.world.fatal(when, point) or drawn:
             self.kill(f"{when} {point}")
             raise Dead
         if when == "after":

@@ -60,7 +60,8 @@ class Operator:
     # ------------------------------------------------------------ the night
 
     async def work(self) -> None:
-        deaths = sorted((fault for fault in self._world.plan.faults if fault.name in _DEADLY), key=lambda f: f.start)
+        faults = self._world.plan.faults
+        deaths = sorted((f for f in faults if f.name in _DEADLY and not f.call), key=lambda f: f.start)
         reaper = asyncio.ensure_future(self._reap(deaths))
         for act in self._world.plan.acts:
             await self._pause_for(act.after)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from random import Random
 from typing import Any
+
+from tests.proof.points import durable_points
 
 READS = (
     "count",
@@ -151,7 +154,7 @@ def draw(seed: int) -> Plan:
 
         return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
-        plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
+        plan = _at_a_point(seed, _there_before(seed, _sized(seed, _harsh(seed, _mild(seed)))))
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -184,11 +187,47 @@ def _there_before(seed: int, plan: Plan) -> Plan:
         return plan
     calls = ("lookup", "image", "restore", "update", "stand", "now")
     more = [
-        replace(fault, number=len(plan.faults) + fault.number, system="right", call=chance.choice(calls))
+        replace(fault, number=1_000 + fault.number, system="right", call=chance.choice(calls))
         for fault in _faults(chance, plan, chance.choice((0, 6, 12)))
         if fault.call
     ]
     return replace(plan, existing=True, faults=(*plan.faults, *more))
+
+
+def _at_a_point(seed: int, plan: Plan) -> Plan:
+    """One night in three has a death at a durable write of a certain name, and deeds that lead there: most names come
+    seldom, and chance would miss them."""
+    chance = Random(f"point {seed}")
+    if plan.plain or chance.random() > 1 / 3:
+        return plan
+    point = chance.choice(_points())
+    start, late, times = chance.random() * plan.length / 3, chance.random() < 0.5, chance.choice((1, 1, 1, 2, 5))
+    number = max((fault.number for fault in plan.faults), default=-1) + 1
+    death = Fault(number, "kill at write", "", point, start, plan.length, 1.0, float(times), late)
+    least = chance.choice((0, len(plan.faults) // 4, len(plan.faults)))
+    deeds = [
+        word for word in ("reconcile fully", "rerun", "exclude", "retry", "sign", "roll back") if chance.random() < 0.6
+    ]
+    last = [
+        Act(1.0, word, chance.choice(("pilot", "pilot", "rest")), chance.random()) for word in ("resume", "run", *deeds)
+    ]
+    early = tuple(act for act in plan.acts if chance.random() < 0.5)
+    return replace(
+        plan,
+        existing=plan.existing or point in _OF_IMAGES,
+        patient=True,
+        length=plan.length + 10.0,
+        faults=(*plan.faults[:least], death),
+        acts=(*early, *last),
+    )
+
+
+_OF_IMAGES = ("image", "keep_key")
+
+
+@cache
+def _points() -> tuple[str, ...]:
+    return tuple(sorted(durable_points()))
 
 
 def _plain(chance: Random, plan: Plan) -> Plan:

@@ -132,6 +132,7 @@ class World:
         self.originals: dict[str, dict[str, object]] = {}  # what was there before us and is to be updated, as it was
         self.ambiguous: set[object] = set()  # numbers of which nobody can tell which record they mean
         self.signed = False  # some wave was, or may have been: its images are gone
+        self.passed: Counter[int] = Counter()  # how often the write was there at which a fault kills
         self.imaged: Callable[[], set[str]] = set  # what the ledger has an image of, by id at the target
 
     def close(self) -> None:
@@ -166,6 +167,18 @@ class World:
             self.say("fault", f"{name} ({system or 'engine'} {call})")
             return fault
         return None
+
+    def fatal(self, when: str, point: str) -> bool:
+        """Whether the engine dies at this durable write because of its name."""
+        for fault in self.plan.faults:
+            if fault.name != "kill at write" or (fault.call, fault.late) != (point, when == "after"):
+                continue
+            if not self.dawn and self.loop.time() >= fault.start:
+                self.passed[fault.number] += 1
+                if self.passed[fault.number] == fault.size:
+                    self.met.struck[fault.name] += 1
+                    return True
+        return False
 
     def jumped(self) -> float:
         """How far the engine's clock is off by now."""
