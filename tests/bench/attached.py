@@ -91,7 +91,26 @@ def show(records: int, runs: int, quick: bool) -> None:
     table(f"Attached cockpits: {pairs} pairs of slices of {runs} runs of {records:,} records, in memory", head, rows)
     print(f"throughput with {COCKPITS}: {_change([one.rate for one in of[False]], [one.rate for one in of[True]])}")
     print(f"CPU a record with them: {_change([one.cost for one in of[False]], [one.cost for one in of[True]])}")
+    share = serving(records, COCKPITS)
+    print(f"of the event loop's CPU, pictures and their sending to {COCKPITS} took {share:.2%}")
     print("aim: less than 1 % of the throughput lost")
+
+
+def serving(records: int, cockpits: int) -> float:
+    """The share of the event loop's CPU that goes into pictures and their sending, in a run that is watched from its
+    beginning to its end."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        migration, file = folder.in_memory(Path(place) / "migration", CREATES[0]), Path(place) / "serving"
+        with engine(migration, command(records, serving=file)) as running:
+            running.command()
+            with _readers(migration, cockpits) as readers, closing(Watch(migration)) as watch:
+                readers.attach(True)
+                running.wait(watch.copied, "the end of the copying")
+                readers.detach()
+            running.wait_until_done(records)
+            running.stop()
+        spent, whole = map(float, file.read_text().split())
+    return spent / whole
 
 
 def _change(without: list[float], with_them: list[float]) -> str:
