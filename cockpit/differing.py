@@ -99,7 +99,7 @@ def sides(row: DriftRow, shown: DriftShow | None, width: int) -> list[Text]:
     if row.root not in ("", row.key):
         found += labelled("hangs on", row.root, width)
     if row.by:
-        found += labelled("changed by", f"{row.by}, {moment(row.at)}", width, WARN)
+        found += labelled("changed by", ", ".join(filter(None, (row.by, moment(row.at)))), width, WARN)
     found += paragraph(_MEANS.get(row.kind, ""), width, DIM)
     if shown is None:
         return [*found, toned(""), toned((" Enter reads both sides now; values are masked.", DIM))]

@@ -19,6 +19,7 @@ from engine.wire import (
     Comparison,
     Comparisons,
     DriftList,
+    DriftRow,
     DriftShow,
     Receipt,
     Reconcile,
@@ -165,8 +166,7 @@ def drift_lines(found: DriftList, typed: Callable[[str], str]) -> Iterator[str]:
         yield f"Wave {wave}: {', '.join(f'{count(n)} {_word(kind)}' for kind, n in kinds.items())}"
         for row in [row for row in found.rows if row.wave == wave][:_SHOWN]:
             on = f" on {row.root}" if row.root != row.key else ""
-            by = f", by {row.by} at {moment(row.at)}" if row.by else ""
-            yield f"  {_word(row.kind)}: {row.entity} {row.key}{on}{f', {row.field}' if row.field else ''}{by}"
+            yield f"  {_word(row.kind)}: {row.entity} {row.key}{on}{f', {row.field}' if row.field else ''}{_by(row)}"
         if (n := sum(row.wave == wave for row in found.rows)) > _SHOWN:
             yield f"  and {count(n - _SHOWN)} more: --json names them"
     yield f"Look at one: {typed('drift show KEY')}"
@@ -178,8 +178,7 @@ def drift_lines(found: DriftList, typed: Callable[[str], str]) -> Iterator[str]:
 def show_lines(found: DriftShow) -> Iterator[str]:
     yield f"{found.entity} {found.key}, {found.target or 'not'} at the target"
     for row in found.rows:
-        by = f", by {row.by} at {moment(row.at)}" if row.by else ""
-        yield f"  {_word(row.kind)}{f': {row.field}' if row.field else ''}{by} (found {moment(row.found)})"
+        yield f"  {_word(row.kind)}{f': {row.field}' if row.field else ''}{_by(row)} (found {moment(row.found)})"
     for each in found.fields:
         sign = "✘" if each.differs else "✔"
         yield f"  {sign} {each.field}: should be {each.wanted or '(empty)'}" + (
@@ -205,6 +204,11 @@ def repair_lines(plan: RepairPlan) -> Iterator[str]:
         yield "▲ the wave is signed off: it will have to be signed again"
     if plan.note:
         yield f"  {plan.note}"
+
+
+def _by(row: DriftRow) -> str:
+    when = f" at {moment(row.at)}" if row.at else ""
+    return f", by {row.by}{when}" if row.by else ""
 
 
 def _word(kind: str) -> str:

@@ -30,8 +30,6 @@ from engine.trouble import describe
 from engine.waves import WaveRunner
 from engine.wire import Exclude, Pause, Receipt, Resolve, Resume, Retry, Run, Stop
 
-_CUT_OFF = ("interrupted", "failed")
-"""Outcomes of runs that had calls on the way when they ended, or may have had; the empty one is another."""
 _REST = 5.0  # seconds that a command waits for its third stage before it answers without it
 _GRACE = 20.0  # seconds that a stop waits for calls on the way
 
@@ -66,7 +64,7 @@ class Conductor:
         self._assemble = assemble
         self._people = People()
         self._batches = Batches(ledger, secret)
-        self._cut_off = -inf
+        self._born, self._cut_off = clock.monotonic(), -inf
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -304,8 +302,8 @@ class Conductor:
         for book in self.assembly.migration.playbooks:
             if book.version in books:
                 await self._ledger.undo.keep_book(book.version, self.assembly.text_of(book))
-        if (last := await self._ledger.last_run()) and (not last[5] or last[5].startswith(_CUT_OFF)):
-            self._cut_off = self._clock.monotonic()
+        if self._cut_off == -inf and await self._ledger.cut_off():
+            self._cut_off = self._born
         number = self.number = await self._ledger.start_run(names, by, " ".join(books))
         self._telemetry.begin_run()
         self.running = names
@@ -327,6 +325,8 @@ class Conductor:
                 if (await self._ledger.waves())[name].state in WORKING:
                     await self._ledger.wave_state(name, WaveState.FAILED, outcome)
         finally:
+            if outcome != "done":
+                self._cut_off = self._clock.monotonic()
             try:
                 await self._ended(number, outcome)
             finally:

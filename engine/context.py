@@ -25,6 +25,6 @@ class Context:
     people: People
     telemetry: Telemetry
     secret: bytes  # the key of the fingerprints
-    cut_off: float  # monotonic: what earlier runs sent without an answer had left by then; -inf: there is none
+    cut_off: float  # monotonic: what earlier runs sent and have no answer to had left by then; -inf: there is none
     batches: Batches
     vault: Vault

@@ -47,7 +47,7 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
         outcomes = await _batched(context, flow, writes)
     tied: list[OpenReference] = []
     refused: list[SetAside] = []
-    broken: ConnectorError | None = None
+    errors: list[ConnectorError] = []
     for one, write, outcome in zip(open_ones, writes, outcomes, strict=True):
         if isinstance(outcome, Written):
             tied.append(one)
@@ -55,15 +55,14 @@ async def _tie_page(context: Context, flow: Flow, reference: Tie, open_ones: Seq
             cause = f"reference {one.name} refused: {without_values(outcome.cause, write.fields)}"
             refused.append(SetAside(one.key, cause, outcome.field or one.name, one.target))
         else:
-            broken = outcome.error
+            errors.append(outcome.error)
     await _set_aside(context, flow, refused)
     await context.ledger.tied(flow.entity, tied)
-    if broken is not None:
-        # Tying twice ends the same (`_link` looks first): the rest is done again, once it can no more come late.
-        if not isinstance(broken, InDoubt):
-            raise broken
+    # Tying twice ends the same (`_link` looks first): the rest is done again, a field once it can no more come late.
+    if not reference.link and any(isinstance(error, InDoubt) for error in errors):
         await outlast(context, flow, context.clock.monotonic())
-        raise Unavailable(str(broken))
+    for error in errors:
+        raise Unavailable(str(error)) if isinstance(error, InDoubt) else error
 
 
 async def _set_aside(context: Context, flow: Flow, refused: Sequence[SetAside]) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from math import inf
 
-from connectors.kit.contract import Failed, Move, Outcome, Record, Write
-from connectors.kit.errors import ConnectorError, Unavailable
+from connectors.kit.contract import Move, Record, Write
+from connectors.kit.errors import InDoubt, Unavailable
 from engine.calls import outlast, send
 from engine.context import Context
 from engine.existing import Matching, matched
@@ -34,6 +35,7 @@ class Pipeline:
         self._creator = Creator(context)
         self._matching = Matching(context)
         self._in_hand: dict[int, set[str]] = defaultdict(set)  # entity -> keys: two chunks may show one record
+        self._doubtful: dict[int, set[str]] = defaultdict(set)  # entity -> keys whose last update had no answer
 
     async def carry(
         self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
@@ -167,7 +169,7 @@ class Pipeline:
         same: list[Job] = []
         for job in jobs:
             unchangeable = not flow.writes.updates and job.entry.version in ("", job.record.version)
-            if job.print == job.entry.print or unchangeable:
+            if (job.print == job.entry.print and not self._perhaps_changed(flow, job)) or unchangeable:
                 job.exists(job.entry.target)
                 same.append(job)
             else:
@@ -185,11 +187,19 @@ class Pipeline:
         outcomes += await send(self._context, flow, flow.target.update, others) if others else []
         written, aside, doubtful, broken = sort([*first, *others], outcomes)
         await settle(self._context, flow, written + same, aside, updated=True)
+        self._doubtful[flow.entity] -= {job.key for job in written}
+        self._doubtful[flow.entity] |= {job.key for job in doubtful}
         if doubtful:
             await outlast(self._context, flow, self._context.clock.monotonic())
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same
+
+    def _perhaps_changed(self, flow: Flow, job: Job) -> bool:
+        """A change whose answer was lost may have been applied: then the target is not as its print says, although the
+        source is as it was before."""
+        lost = self._context.cut_off > -inf or job.key in self._doubtful[flow.entity]
+        return lost and flow.writes.updates
 
     async def _move(self, flow: Flow, jobs: list[Job], known: Mapping[str, Entry]) -> list[Job]:
         """Bring each to its status. A record that cannot reach it is set aside with its target: it exists there."""
@@ -201,12 +211,12 @@ class Pipeline:
         ]
         if any(job.key in known for job in going):
             await outlast(self._context, flow, self._context.cut_off)
-        outcomes: list[Outcome]
         try:
             async with self._context.pacing.step(self._context.name):
                 outcomes = await flow.target.move(flow.target_entity, moves)
-        except ConnectorError as error:
-            outcomes = [Failed(move.xid, error) for move in moves]
+        except InDoubt:
+            await outlast(self._context, flow, self._context.clock.monotonic())
+            raise
         moved, aside, doubtful, broken = sort(going, outcomes)
         await settle(self._context, flow, [], aside)
         if doubtful:

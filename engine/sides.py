@@ -189,9 +189,12 @@ class Sides:
             touch, there = touches.get(id), standing.get(id)
             if touch is not None and key in taken and taken[key].target == id and touch.at <= taken[key].at:
                 touch = None  # before we wrote over it
+            own = there.by if there is not None else ""
             # What we have written last is as we left it, whoever touched the record before.
-            mine = {d: me == (d.by or (there.by if there and d.flow == flow.name else "")) for d in differing[key]}
-            differing[key] = [_blamed(d, None if mine[d] else touch) for d in differing[key]]
+            differing[key] = [
+                _blamed(d, None if me == (d.by or (own if d.flow == flow.name else "")) else touch)
+                for d in differing[key]
+            ]
 
     # ------------------------------------------------------------ what hangs on them
 
@@ -273,6 +276,8 @@ def _blamed(difference: Difference, touch: Touch | None) -> Difference:
     if touch is None or difference.kind not in _SOMEBODYS:
         return difference._replace(by="")
     kind = Kind.EDITED if difference.kind is Kind.CHANGED else difference.kind
+    if difference.by not in ("", touch.by):
+        return difference._replace(kind=kind)  # who wrote it last is known, and when that was is not
     return difference._replace(kind=kind, by=touch.by, at=touch.at.isoformat(timespec="seconds"))
 
 

@@ -63,6 +63,9 @@ class Undoing:
     async def _prepare(self) -> None:
         """Know what was created before anything is removed."""
         saga = await self._saga()
+        for part in self._parts:
+            for flow in (part.flow, *part.flow.children):
+                await outlast(self._context, flow, self._context.cut_off)
         if not saga.entity:
             await self._wait_for_the_late(saga)
         if saga.stage:
@@ -79,7 +82,7 @@ class Undoing:
         flows = [flow for part in self._parts for flow in (part.flow, *part.flow.children)]
         again = (f for f in flows if f.writes.creates is Creates.NATIVE or f.existing)
         late = max((f.writes.late_commit for f in again), default=0.0)
-        left_by = datetime.fromisoformat((await context.ledger.waves())[context.name].ended or saga.started)
+        left_by = datetime.fromisoformat(await context.ledger.last_end() or saga.started)
         wait = (left_by + timedelta(seconds=late) - context.clock.now()).total_seconds()
         if wait > 0:
             reason = "calls without an answer: waiting until the target's word is certain"
@@ -218,12 +221,13 @@ class Undoing:
         try:
             async with self._context.pacing.step(self._context.name):
                 outcomes = await call
-            for outcome in outcomes:
-                if isinstance(outcome, Failed):
-                    raise outcome.error
-        except InDoubt:
+        except ConnectorError as error:
+            outcomes = [Failed("", error)]
+        errors = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
+        if any(isinstance(error, InDoubt) for error in errors):
             await outlast(self._context, flow, self._context.clock.monotonic())
-            raise
+        if errors:
+            raise errors[0]
         return outcomes
 
     # ------------------------------------------------------------ what stays

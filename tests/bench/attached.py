@@ -34,6 +34,7 @@ SLICE = 1.5  # seconds
 _QUICK_SLICE = 0.2
 _SETTLE = 0.1  # seconds after readers came or went, before a slice begins
 _LOOK = 0.002
+_ENOUGH = 20  # pairs, from which on the normal distribution will do
 # Without and with, in an order in which neither gains from a run that becomes slower with time.
 _ORDER = (False, True, True, False)
 
@@ -109,15 +110,17 @@ def serving(records: int, cockpits: int) -> float:
                 readers.detach()
             running.wait_until_done(records)
             running.stop()
-        spent, whole = map(float, file.read_text().split())
-    return spent / whole
+        spent, total = map(float, file.read_text().split())
+    return spent / total
 
 
 def _change(without: list[float], with_them: list[float]) -> str:
     """By how much, from pairs that lay beside each other in time, and how far the true value may lie from that."""
     ratios = [log(b / a) for a, b in zip(without, with_them, strict=True)]
-    sure = 1.96 * stdev(ratios) / sqrt(len(ratios))
-    return f"{exp(fmean(ratios)) - 1:+.2%}, within {sure:.2%} (95 %)"
+    change = f"{exp(fmean(ratios)) - 1:+.2%}"
+    if len(ratios) < _ENOUGH:
+        return f"{change}, from too few pairs to say how far from the true value"
+    return f"{change}, within {1.96 * stdev(ratios) / sqrt(len(ratios)):.2%} (95 %)"
 
 
 # ---------------------------------------------------------------- one slice

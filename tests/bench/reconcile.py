@@ -155,9 +155,10 @@ async def _ends(totals: Sequence[int], turns: int) -> dict[int, list[float]]:
         for end in waves.values():
             await end()  # warms up
         spent: dict[int, list[float]] = {total: [] for total in totals}
-        for _ in range(turns):
-            for total, end in waves.items():
-                spent[total].append(await end())
+        for turn in range(turns):
+            for at in range(len(totals)):  # each is the first as often as the others
+                total = totals[(turn + at) % len(totals)]
+                spent[total].append(await waves[total]())
     return spent
 
 

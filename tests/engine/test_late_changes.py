@@ -1,62 +1,187 @@
-"""A change whose answer was lost may be applied late: it never undoes a newer one."""
+"""A change whose answer was lost may be applied late: it never undoes a newer one, and is never taken for undone."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from connectors import memory
 from connectors.memory.store import ME
-from engine.wire import Run
+from engine.rollback import Rollbacks
+from engine.wire import Retry, Rollback, Run
 from tests.engine.comparing_night import drift, soil, target_of
-from tests.engine.memory_migration import fill, go, night, write
+from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
+from tests.engine.test_existing import prepared
 from tests.engine.test_rollback_native import HASTE, LATE, world
-from tests.engine.test_rollback_seeds import Hasty, Sword, given
+from tests.engine.test_rollback_seeds import Engine, Hasty, Sword, engine, given
 
 RUN = Run(waves=["pilot"], by="ana")
+BACK = Rollback(wave="pilot", despite="wrong desk", by="ana")
 CHANGES = {  # the call, what was edited and is on the way, what is edited then, and how both show at the target
     "update": ({"short_description": "old"}, {"short_description": "new"}, "title", "old", "new"),
     "move": ({"state": "2"}, {"state": "6"}, "status", "doing", "done"),
 }
 
 
-class DiesWaiting(Hasty):
-    """Its engine dies where it would wait for long, when there is a sword for it."""
+class Waiting(Hasty):
+    """When its engine would wait for long, something else happens first, once: its death, if nothing is said."""
 
     def __init__(self) -> None:
         super().__init__(1)
         self.sword: Sword | None = None
+        self.meanwhile: Callable[[], None] | None = None
 
     async def sleep(self, seconds: float) -> None:
-        if self.sword is not None and seconds > LATE / 2:
+        if seconds > LATE / 2 and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        if seconds > LATE / 2 and self.sword is not None:
             self.sword.fell.set()
             self.sword = None
             await asyncio.Event().wait()
         await super().sleep(seconds)
 
+    def deadly(self) -> Sword:
+        self.sword = Sword(0, "")
+        return self.sword
+
+
+async def done(it: Engine) -> None:
+    assert await it.settled()
+
+
+async def nothing_to_run(it: Engine) -> None:
+    """What `run` leaves where every wave is loaded or rolled back."""
+    number = await it.ledger.start_run([], "ana", "")
+    await it.ledger.end_run(number, "done")
+
 
 @pytest.mark.parametrize("call", CHANGES)
-@pytest.mark.parametrize("dies", [False, True], ids=["one life", "two lives"])
-def test_a_change_that_comes_late_does_not_undo_the_one_after_it(call: str, dies: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["one life", "two lives", "an empty run between", "a life between"])
+def test_a_change_that_comes_late_does_not_undo_the_one_after_it(call: str, how: str, tmp_path: Path) -> None:
     edit, edit_again, field, outdated, newest = CHANGES[call]
 
     async def work() -> None:
         async with world(tmp_path) as (left, right, _):
-            clock, sword = DiesWaiting(), Sword(0, "")
-            assert await given(tmp_path, clock, RUN, HASTE)
+            clock = Waiting()
+            assert await given(tmp_path, clock, Run(by="ana"), HASTE)
             left.edit("incident", "I2", edit)
             right.faults.add("late", call, times=1, seconds=LATE - 1)
-            if dies:
-                clock.sword = sword
-                assert not await given(tmp_path, clock, RUN, sword)
+            if how == "one life":
+                clock.meanwhile = lambda: left.edit("incident", "I2", edit_again)
+            else:
+                assert not await given(tmp_path, clock, RUN, clock.deadly())
                 left.edit("incident", "I2", edit_again)
-            assert await given(tmp_path, clock, RUN, HASTE)
+            if how == "a life between":
+                async with engine(tmp_path, clock, HASTE) as it:
+                    await nothing_to_run(it)
+            async with engine(tmp_path, clock, HASTE) as it:
+                if how == "an empty run between":
+                    await nothing_to_run(it)
+                await it.conductor.run(RUN)
+                await done(it)
+                if clock.meanwhile is not None:
+                    clock.meanwhile()
+                await it.conductor.run(RUN)
+                await done(it)
             await clock.sleep(2 * LATE)
             right.apply_late()
             shown = {record.fields[field] for record in right.records("issue")}
-            assert (newest if dies else outdated) in shown
-            assert not dies or outdated not in shown
+            assert newest in shown
+            assert outdated not in shown
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["one life", "two lives"])
+def test_what_went_back_at_the_source_goes_back_at_the_target_although_no_answer_told_that_it_had_changed(
+    dies: bool, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with world(tmp_path) as (left, right, _):
+            clock = Waiting()
+            assert await given(tmp_path, clock, RUN, HASTE)
+            left.edit("incident", "I2", {"short_description": "by mistake"})
+            right.faults.add("drop_after", "update", times=1)
+            if dies:
+                assert not await given(tmp_path, clock, RUN, clock.deadly())
+                left.edit("incident", "I2", {"short_description": "printer 2"})
+            else:
+                clock.meanwhile = lambda: left.edit("incident", "I2", {"short_description": "printer 2"})
+            assert await given(tmp_path, clock, RUN, HASTE)
+            assert {record.fields["title"] for record in right.records("issue")} == {f"printer {i}" for i in range(4)}
+
+    asyncio.run(work())
+
+
+def test_a_rollback_waits_for_what_a_dead_engine_may_still_change(tmp_path: Path) -> None:
+    prepared(tmp_path, n=12, target=f"{{ creates: strong, late_commit: {LATE} }}")
+    left, right = (memory.store(f"{tmp_path.name}-{side}") for side in ("left", "right"))
+    was = dict(right.get("issue", "T04").fields)  # type: ignore[union-attr]
+
+    async def work() -> None:
+        clock = Waiting()
+        left.edit("incident", "I0004", {"priority": "P5"})
+        assert await given(tmp_path, clock, RUN, HASTE)
+        await clock.sleep(2 * LATE)
+        left.edit("incident", "I0004", {"priority": "1"})
+        right.faults.add("late", "restore", times=1, seconds=LATE - 1)
+        async with engine(tmp_path, clock, clock.deadly()) as it:
+            await it.conductor.retry(Retry(by="ana"))
+            assert not await it.settled()
+        assert await given(tmp_path, clock, BACK, HASTE)
+        await clock.sleep(2 * LATE)
+        right.apply_late()
+        assert dict(right.get("issue", "T04").fields) == was  # type: ignore[union-attr]
+
+    asyncio.run(work())
+
+
+def test_a_record_that_was_closed_by_a_rollback_is_not_opened_again_by_a_late_change(tmp_path: Path) -> None:
+    closing = PLAYBOOK.replace("    children:", "    rollback: { status: withdrawn }\n    children:")
+    write(tmp_path, playbook=closing, target=f"{{ creates: strong, deletes: false, late_commit: {LATE} }}")
+    left, right = (memory.store(f"{tmp_path.name}-{side}") for side in ("left", "right"))
+    fill(left, 4, bad=0)
+
+    async def work() -> None:
+        clock = Waiting()
+        assert await given(tmp_path, clock, RUN, HASTE)
+        await clock.sleep(2 * LATE)
+        left.edit("incident", "I0000", {"state": "2"})
+        right.faults.add("late", "move", times=1, seconds=LATE - 1)
+        assert not await given(tmp_path, clock, RUN, clock.deadly())
+        assert await given(tmp_path, clock, BACK, HASTE)
+        await clock.sleep(2 * LATE)
+        right.apply_late()
+        assert {record.fields["status"] for record in right.records("issue")} == {"withdrawn"}
+
+    asyncio.run(work())
+
+
+def test_what_a_rollback_puts_back_late_does_not_undo_the_next_load(tmp_path: Path) -> None:
+    prepared(tmp_path, n=12, target=f"{{ creates: strong, late_commit: {LATE} }}")
+    right = memory.store(f"{tmp_path.name}-right")
+
+    async def work() -> None:
+        clock = Waiting()
+        assert await given(tmp_path, clock, RUN, HASTE)
+        await clock.sleep(2 * LATE)
+        right.faults.add("late", "restore", times=1, seconds=LATE - 1)
+        assert not await given(tmp_path, clock, BACK, clock.deadly())
+        async with engine(tmp_path, clock, HASTE) as it:
+            await nothing_to_run(it)
+            await Rollbacks(it.conductor, it.ledger).roll_back(BACK)
+            await done(it)
+            await it.conductor.run(RUN)
+            await done(it)
+        loaded = dict(right.get("issue", "T04").fields)  # type: ignore[union-attr]
+        assert loaded["title"] == "printer 4 on fire"
+        await clock.sleep(2 * LATE)
+        right.apply_late()
+        assert dict(right.get("issue", "T04").fields) == loaded  # type: ignore[union-attr]
 
     asyncio.run(work())
 
@@ -70,15 +195,16 @@ def test_what_we_wrote_last_is_nobodys_edit_whoever_touched_the_record_it_hangs_
             fill(it.left, 8, bad=0)
             await it.run("pilot")
             issue = await target_of(it, "I0004")
-            comment = it.right.tables["comment"].hanging[issue][0]
+            ours, bobs = it.right.tables["comment"].hanging[issue][:2]
+            it.right.edit("comment", bobs, {"body": "bob's words"}, by="bob")
             it.right.edit("issue", issue, {"title": "by zoe"}, by="zoe")
-            it.right.edit("comment", comment, {"body": "older words"}, by=ME)
+            it.right.edit("comment", ours, {"body": "older words"}, by=ME)
             await soil(it)
             wave = (await it.run("pilot")).waves[0]
             assert wave.state == "needs_human"
-            found = {(kind, field) for _, kind, field in await drift(it)}
-            assert found == {("edited_at_target", "title"), ("changed", "body")}
-            (theirs,) = [row.difference for row in await it.ledger.drifts.list() if row.difference.by]
-            assert (theirs.by, theirs.field) == ("zoe", "title")
+            found = sorted((kind, field) for _, kind, field in await drift(it))
+            assert found == [("changed", "body"), ("edited_at_target", "body"), ("edited_at_target", "title")]
+            by = {row.difference.field: row.difference.by for row in await it.ledger.drifts.list() if row.difference.by}
+            assert by == {"title": "zoe", "body": "bob"}
 
     go(work)

@@ -218,6 +218,9 @@ class Edge:
     async def _write(self, call: str, args: tuple[Any, ...], told: str) -> list[Outcome]:
         strikes, name = self._world.strikes, self.name
         entity, writes = args
+        for change in _changes(call, entity, writes):
+            if any(lost[:3] == change[:3] and lost[3] != change[3] for lost in self._world.lost):
+                self._world.violated(f"I3: {call} {entity} {change[2]} leaves, and an older one may come after it")
         if strikes("answer lost", name, call):
             await self._there_and_back(call, args)
             await self._rest(_TIMEOUT)
@@ -297,7 +300,8 @@ class Edge:
 
     async def _haunt(self, call: str, args: tuple[Any, ...], after: float, *, after_all: bool) -> None:
         """Applied so many seconds after it left; `after_all`: after the answer was lost, by time or by death."""
-        flight = self._departed(call, args, lost=True)
+        flight, changes = self._departed(call, args, lost=True), _changes(call, *args)
+        self._world.lost += changes
         if after_all:
             waiting = asyncio.ensure_future(self._life.ended.wait())
             await asyncio.wait({waiting}, timeout=_TIMEOUT)
@@ -308,6 +312,7 @@ class Edge:
             owner = self._system.store.tables[args[0]].owner  # an upsert: what is there by then is left alone
             args = (args[0], [write for write in args[1] if write.xid not in owner])
         await self._arrived(call, args, flight, late=True)
+        self._world.lost = [lost for lost in self._world.lost if lost not in changes]
 
     def _of_the_world(self, work: Any) -> asyncio.Task[Any]:
         return Context().run(self._world.loop.create_task, work)
@@ -363,6 +368,13 @@ class Edge:
                 fields = {name: value for name, value in was.fields.items() if not scope.fields or name in scope.fields}
                 shown.append(was._replace(fields=fields))
         return answer._replace(records=shown) if call == "read" else shown
+
+
+def _changes(call: str, entity: str, writes: Sequence[Any]) -> list[tuple[str, str, str, object]]:
+    """What a call changes of records that are there: (call, entity, id, values)."""
+    if call == "move":
+        return [(call, entity, move.target, move.status) for move in writes]
+    return [(call, entity, write.target, write.fields) for write in writes] if call in ("update", "restore") else []
 
 
 def _method(call: str) -> Callable[..., Awaitable[Any]]:

@@ -154,7 +154,8 @@ def draw(seed: int) -> Plan:
 
         return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
-        plan = _at_a_point(seed, _there_before(seed, _sized(seed, _harsh(seed, _mild(seed)))))
+        plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
+        plan = _at_a_point(seed, _overtaking(seed, plan))
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -192,6 +193,25 @@ def _there_before(seed: int, plan: Plan) -> Plan:
         if fault.call
     ]
     return replace(plan, existing=True, faults=(*plan.faults, *more))
+
+
+def _overtaking(seed: int, plan: Plan) -> Plan:
+    """One night in eight loses changes that come late, while people go on editing what they change."""
+    chance = Random(f"overtaking {seed}")
+    if plan.plain or chance.random() > 1 / 8:
+        return plan
+    length = plan.length + 60.0
+    ghosts = []
+    for number in range(2_000, 2_000 + chance.choice((1, 2, 4))):
+        call, start = chance.choice(("update", "update", "move", "restore")), chance.random() * length / 2
+        ghosts.append(Fault(number, "ghost", "right", call, start, length, chance.choice((0.2, 0.6)), late=True))
+    return replace(
+        plan,
+        length=length,
+        target={**plan.target, "late_commit": chance.choice((10.0, 30.0))},
+        pace_source=chance.choice((0.3, 1.0)),
+        faults=(*plan.faults, *ghosts),
+    )
 
 
 def _at_a_point(seed: int, plan: Plan) -> Plan:

@@ -17,7 +17,7 @@ REGRESSIONS: dict[int, str] = {
     5000038: "an edit of what was in doubt was lost when a person had found it",
     5200207: "what was deleted between two looks of a rollback counted as edited, and was never carried again",
     30192: "a create found again after a kill was taken for the newest version: an edit between the two was lost",
-    10001446: "an update came late, over a newer one, and was taken for an edit of a person who touched the record",
+    10000182: "a newer update left while an older one, whose answer was lost, could still come after it",
     30001015: "of two intents of one create, whose record went from the source, one stayed open for ever",
 }
 """Of the plans as `plan.draw` makes them: whoever changes what a seed draws finds new seeds for these sentences."""

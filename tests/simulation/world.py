@@ -132,6 +132,9 @@ class World:
         self.originals: dict[str, dict[str, object]] = {}  # what was there before us and is to be updated, as it was
         self.ambiguous: set[object] = set()  # numbers of which nobody can tell which record they mean
         self.signed = False  # some wave was, or may have been: its images are gone
+        self.lost: list[
+            tuple[str, str, str, object]
+        ] = []  # changes that may still be applied: call, entity, id, values
         self.passed: Counter[int] = Counter()  # how often the write was there at which a fault kills
         self.imaged: Callable[[], set[str]] = set  # what the ledger has an image of, by id at the target
 
