@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from math import inf
 
 from connectors.kit.contract import Move, Record, Write
 from connectors.kit.errors import InDoubt, Unavailable
@@ -169,7 +168,9 @@ class Pipeline:
         same: list[Job] = []
         for job in jobs:
             unchangeable = not flow.writes.updates and job.entry.version in ("", job.record.version)
-            if (job.print == job.entry.print and not self._perhaps_changed(flow, job)) or unchangeable:
+            # A change without an answer may have been applied, although the source is as it was before it.
+            sure = job.key not in self._doubtful[flow.entity]
+            if (job.print == job.entry.print and sure) or unchangeable:
                 job.exists(job.entry.target)
                 same.append(job)
             else:
@@ -194,12 +195,6 @@ class Pipeline:
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same
-
-    def _perhaps_changed(self, flow: Flow, job: Job) -> bool:
-        """A change whose answer was lost may have been applied: then the target is not as its print says, although the
-        source is as it was before."""
-        lost = self._context.cut_off > -inf or job.key in self._doubtful[flow.entity]
-        return lost and flow.writes.updates
 
     async def _move(self, flow: Flow, jobs: list[Job], known: Mapping[str, Entry]) -> list[Job]:
         """Bring each to its status. A record that cannot reach it is set aside with its target: it exists there."""

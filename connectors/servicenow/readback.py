@@ -155,8 +155,9 @@ class Readback:
     def _entry(self, row: Row, names: Sequence[str]) -> Standing:
         shown = {name: row["element"] if name == "element" else row["value"] for name in names}
         fields = of_child(JOURNAL, shown)
-        # Who changed an entry last, it does not tell: journals are written once, by those who may change them unseen.
-        return Standing(row["sys_id"], marked(row["value"]), version(row), fields, "", row["element_id"])
+        xid = marked(row["value"])
+        by = "" if xid else str(row.get("sys_created_by") or "")  # who has changed one of ours, it does not tell
+        return Standing(row["sys_id"], xid, version(row), fields, "", row["element_id"], by)
 
     def _file(self, row: Row, names: Sequence[str]) -> Standing:
         aliases = {"filename": "file_name", "size": "size_bytes"}
