@@ -227,8 +227,12 @@ class Edge:
             raise self._unanswered(call, told)
         if (ghost := strikes("ghost", name, call)) is not None:
             after = self.traits(entity).late_commit * self._system.chance.random()
-            self._of_the_world(self._haunt(call, args, after, after_all=ghost.late))
-            await self._rest(_TIMEOUT)
+            gone = asyncio.Event()  # nobody waits for the answer any more
+            self._of_the_world(self._haunt(call, args, after, gone if ghost.late else None))
+            try:
+                await self._rest(_TIMEOUT)
+            finally:
+                gone.set()
             raise self._unanswered(call, told)
         if strikes("prefix", name, call):
             some = self._system.chance.randrange(len(writes) + 1)
@@ -298,14 +302,16 @@ class Edge:
             if flight in self._world.flights:
                 self._world.flights.remove(flight)
 
-    async def _haunt(self, call: str, args: tuple[Any, ...], after: float, *, after_all: bool) -> None:
-        """Applied so many seconds after it left; `after_all`: after the answer was lost, by time or by death."""
+    async def _haunt(self, call: str, args: tuple[Any, ...], after: float, gone: asyncio.Event | None) -> None:
+        """Applied so many seconds after it left; with `gone`: after nobody waits any more, be it by time, by
+        death, or by the end of its run."""
         flight, changes = self._departed(call, args, lost=True), _changes(call, *args)
         self._world.lost += changes
-        if after_all:
-            waiting = asyncio.ensure_future(self._life.ended.wait())
-            await asyncio.wait({waiting}, timeout=_TIMEOUT)
-            waiting.cancel()
+        if gone is not None:
+            waiting = [asyncio.ensure_future(end.wait()) for end in (self._life.ended, gone)]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in waiting:
+                one.cancel()
         await asyncio.sleep(after)
         self._world.say(self.name, f"a ghost of {call} {args[0]} is applied")
         if call == "create" and self.traits(args[0]).creates.value == "native":
