@@ -37,7 +37,7 @@ def main() -> int:
             lambda: alone.show_resume(_resume(asked), asked.runs),
         ),
         "attached": (
-            lambda: asked.runs * (max(_alone(asked)) / _ALONE + 3),
+            lambda: (asked.runs + 1) * (max(_alone(asked)) / _ALONE + 3),
             lambda: attached.show(max(_alone(asked)), asked.runs, asked.quick),
         ),
         "manifest": (

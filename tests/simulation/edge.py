@@ -33,7 +33,7 @@ from connectors.memory.options import Options
 from connectors.memory.store import ME
 from tests.simulation.loop import Loop
 from tests.simulation.plan import WRITES
-from tests.simulation.world import Dead, Flight, World
+from tests.simulation.world import Dead, Flight, Overwrite, World
 
 if TYPE_CHECKING:
     from tests.simulation.engine import Life
@@ -219,8 +219,8 @@ class Edge:
         strikes, name = self._world.strikes, self.name
         entity, writes = args
         for change in _changes(call, entity, writes):
-            if any(lost[:3] == change[:3] and lost[3] != change[3] for lost in self._world.lost):
-                self._world.violated(f"I3: {call} {entity} {change[2]} leaves, and an older one may come after it")
+            if any(lost[:3] == change[:3] and lost.values != change.values for lost in self._world.lost):
+                self._world.violated(f"I3: {call} {entity} {change.target} leaves, and an older one may come after it")
         if strikes("answer lost", name, call):
             await self._there_and_back(call, args)
             await self._rest(_TIMEOUT)
@@ -376,11 +376,14 @@ class Edge:
         return answer._replace(records=shown) if call == "read" else shown
 
 
-def _changes(call: str, entity: str, writes: Sequence[Any]) -> list[tuple[str, str, str, object]]:
-    """What a call changes of records that are there: (call, entity, id, values)."""
+def _changes(call: str, entity: str, writes: Sequence[Any]) -> list[Overwrite]:
     if call == "move":
-        return [(call, entity, move.target, move.status) for move in writes]
-    return [(call, entity, write.target, write.fields) for write in writes] if call in ("update", "restore") else []
+        return [Overwrite(call, entity, move.target, move.status) for move in writes]
+    return (
+        [Overwrite(call, entity, write.target, write.fields) for write in writes]
+        if call in ("update", "restore")
+        else []
+    )
 
 
 def _method(call: str) -> Callable[..., Awaitable[Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from connectors import memory
 from engine.clock import Clock
@@ -86,6 +86,15 @@ class Met:
             getattr(self, name).update(getattr(other, name))
 
 
+class Overwrite(NamedTuple):
+    """What a call changes of one record that is there."""
+
+    call: str
+    entity: str
+    target: str
+    values: object
+
+
 class Follows(Protocol):
     """Sees each durable write, and each death."""
 
@@ -132,9 +141,7 @@ class World:
         self.originals: dict[str, dict[str, object]] = {}  # what was there before us and is to be updated, as it was
         self.ambiguous: set[object] = set()  # numbers of which nobody can tell which record they mean
         self.signed = False  # some wave was, or may have been: its images are gone
-        self.lost: list[
-            tuple[str, str, str, object]
-        ] = []  # changes that may still be applied: call, entity, id, values
+        self.lost: list[Overwrite] = []  # that may still be applied, although nobody waits for them
         self.passed: Counter[int] = Counter()  # how often the write was there at which a fault kills
         self.imaged: Callable[[], set[str]] = set  # what the ledger has an image of, by id at the target
 
