@@ -11,7 +11,7 @@ from connectors.kit.contract import Doubt, Failed, Outcome, Record, Rejected, Wr
 from connectors.kit.document import decoded
 from connectors.kit.errors import ConnectorError, InDoubt
 from engine.mapping import Mapped
-from engine.model import STALE, Entry, Intent, SetAside
+from engine.model import CHANGING, STALE, Entry, Intent, SetAside
 
 _SHORTEST_SECRET = 4  # characters: a shorter value hides nothing, and removing it would garble every sentence
 
@@ -32,8 +32,10 @@ class Job:
 
     @property
     def outdated(self) -> bool:
-        """The target has an older version of it, or nobody knows which: it was set aside, or a person found it."""
-        return self.record.version > self.entry.version or self.entry.version == STALE or not self.entry.print
+        """The target has an older version of it, or nobody knows which: it was set aside, a person found it, or a
+        change of it had no answer."""
+        older = self.record.version > self.entry.version or self.entry.version == STALE
+        return older or self.entry.print in ("", CHANGING)
 
     @property
     def whole(self) -> bool:

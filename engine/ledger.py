@@ -21,7 +21,7 @@ from engine.defects import Defects
 from engine.drifts import SOIL, Drifts
 from engine.errors import LedgerError
 from engine.images import Images
-from engine.model import Bucket, Entry, Intent, SetAside
+from engine.model import CHANGING, Bucket, Entry, Intent, SetAside
 from engine.references import References
 from engine.undos import Undos
 
@@ -197,6 +197,12 @@ class Ledger(References):
             ],
         )
         return Intent("", mark, sent, number)
+
+    async def changing(self, entity: int, keys: Sequence[str]) -> None:
+        """About to change these at the target: from here on nobody knows what it shows, until they are settled."""
+        packed = orjson.dumps(keys).decode()
+        statement = "UPDATE entry SET print = ? WHERE entity = ? AND key IN (SELECT value FROM json_each(?))"
+        await self._db.write("changing", [(statement, (CHANGING, entity, packed))])
 
     async def settle(
         self,

@@ -31,6 +31,9 @@ ASIDE = (Bucket.IN_DOUBT, Bucket.QUARANTINED, Bucket.EXCLUDED, Bucket.CONFLICT, 
 STALE = "!"
 """In place of the version of an entry that is done, and will be carried again whatever its version is."""
 
+CHANGING = "?"
+"""In place of the fingerprint of an entry that is about to be changed, until it is known what became of that."""
+
 
 class WaveState(StrEnum):
     DRAFT = "draft"

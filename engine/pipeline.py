@@ -18,7 +18,7 @@ from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
 from engine.mapping import Mapped, Refused
-from engine.model import ASIDE, STALE, Bucket, Entry, SetAside
+from engine.model import ASIDE, CHANGING, STALE, Bucket, Entry, SetAside
 from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
@@ -34,7 +34,6 @@ class Pipeline:
         self._creator = Creator(context)
         self._matching = Matching(context)
         self._in_hand: dict[int, set[str]] = defaultdict(set)  # entity -> keys: two chunks may show one record
-        self._doubtful: dict[int, set[str]] = defaultdict(set)  # entity -> keys whose last update had no answer
 
     async def carry(
         self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
@@ -168,9 +167,7 @@ class Pipeline:
         same: list[Job] = []
         for job in jobs:
             unchangeable = not flow.writes.updates and job.entry.version in ("", job.record.version)
-            # A change without an answer may have been applied, although the source is as it was before it.
-            sure = job.key not in self._doubtful[flow.entity]
-            if (job.print == job.entry.print and sure) or unchangeable:
+            if job.print == job.entry.print or unchangeable:
                 job.exists(job.entry.target)
                 same.append(job)
             else:
@@ -181,6 +178,10 @@ class Pipeline:
             return same
         if changed:
             await outlast(self._context, flow, self._context.cut_off)
+            # Should its answer be lost, and the source go back to what it was, it is still to be written.
+            known = [job.key for job in changed if job.entry.print not in ("", CHANGING)]
+            if known:
+                await self._context.ledger.changing(flow.entity, known)
         first = await self._matching.first(flow, changed) if flow.existing and changed else []
         firsts = {job.key for job in first}
         others = [job for job in changed if job.key not in firsts] if first else changed
@@ -188,8 +189,6 @@ class Pipeline:
         outcomes += await send(self._context, flow, flow.target.update, others) if others else []
         written, aside, doubtful, broken = sort([*first, *others], outcomes)
         await settle(self._context, flow, written + same, aside, updated=True)
-        self._doubtful[flow.entity] -= {job.key for job in written}
-        self._doubtful[flow.entity] |= {job.key for job in doubtful}
         if doubtful:
             await outlast(self._context, flow, self._context.clock.monotonic())
         if broken is not None or doubtful:

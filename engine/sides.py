@@ -19,7 +19,7 @@ from engine.flow import Flow
 from engine.inquiry import Ask
 from engine.ledger import Ledger
 from engine.mapping import Mapped, Refused
-from engine.model import Bucket, Entry
+from engine.model import CHANGING, Bucket, Entry
 from engine.people import People
 
 _SOMEBODYS = (Kind.CHANGED, Kind.MISSING)  # what a person may have done
@@ -155,7 +155,7 @@ class Sides:
         if there.xid != flow.xid(entry.key) and (there.xid or flow.writes.creates is not Creates.NONE):
             yield one(Kind.CHANGED, EXTERNAL_ID)
         kind = Kind.CHANGED
-        if entry.print and entry.print != fingerprint(mapped, form_of(flow.mapper), self._secret):
+        if entry.print not in ("", CHANGING, fingerprint(mapped, form_of(flow.mapper), self._secret)):
             kind = Kind.MAPPING
         for name in unlike(wanted, target.canonical(flow.target_entity, wanted), there.fields):
             yield one(kind, name)

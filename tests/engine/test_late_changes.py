@@ -112,6 +112,33 @@ def test_what_went_back_at_the_source_goes_back_at_the_target_although_no_answer
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("call", CHANGES)
+def test_what_went_back_at_the_source_after_a_death_goes_back_at_the_target(
+    call: str, late: bool, tmp_path: Path
+) -> None:
+    """The record looks as the ledger has it; what the dead engine changed, it did not live to write down."""
+    edit, _, field, outdated, _ = CHANGES[call]
+    back = {"short_description": "printer 2"} if call == "update" else {"state": "1"}
+
+    async def work() -> None:
+        async with world(tmp_path) as (left, right, _):
+            clock = Waiting()
+            assert await given(tmp_path, clock, RUN, HASTE)
+            before = {record.key: record.fields[field] for record in right.records("issue")}
+            left.edit("incident", "I2", edit)
+            right.faults.add("late" if late else "drop_after", call, times=1, seconds=LATE - 1)
+            assert not await given(tmp_path, clock, RUN, clock.deadly())
+            left.edit("incident", "I2", back)
+            assert await given(tmp_path, clock, RUN, HASTE)
+            await clock.sleep(2 * LATE)
+            right.apply_late()
+            assert {record.key: record.fields[field] for record in right.records("issue")} == before
+            assert outdated not in before.values()
+
+    asyncio.run(work())
+
+
 def test_a_rollback_waits_for_what_a_dead_engine_may_still_change(tmp_path: Path) -> None:
     prepared(tmp_path, n=12, target=f"{{ creates: strong, late_commit: {LATE} }}")
     left, right = (memory.store(f"{tmp_path.name}-{side}") for side in ("left", "right"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.model import wave
-from tests.model.search import Seen, search
+from tests.model.promises import explore
 from tests.model.wave import LAGGING, NATIVE, STEPS, STRONG, Next, Shape, State, Step
 
 FULL = bool(os.environ.get("CUTOVER_FULL"))
@@ -26,14 +26,10 @@ LARGE = [(PAIR, 5, 2), (THREE, 2, 2), (THREE, 3, 1)]
 def test_every_state_within_reach_keeps_every_promise(
     parents: tuple[int | None, ...], faults: int, runs: int, creates: str
 ) -> None:
-    seen = search(Shape(parents, creates), faults=faults, runs=runs, steps=STEPS)
-    print(f"\n{creates}, {len(parents)} items, {faults} faults, {runs} runs: {told(seen)}")
+    seen = explore(Shape(parents, creates), faults=faults, runs=runs)
+    print(f"\n{creates}, {len(parents)} items, {faults} faults, {runs} runs: {seen.told}")
     assert seen.broken is None, str(seen.broken)
     assert seen.states > 1000, "something keeps the model from moving"
-
-
-def told(seen: Seen) -> str:
-    return f"{seen.states:,} states, {seen.moves:,} moves, depth {seen.depth}"
 
 
 def test_every_step_of_the_model_is_taken_somewhere() -> None:
@@ -48,7 +44,7 @@ def test_every_step_of_the_model_is_taken_somewhere() -> None:
         return take
 
     for creates in (STRONG, NATIVE, LAGGING):
-        search(Shape(PAIR, creates), faults=2, runs=2, steps={n: watched(n, s) for n, s in STEPS.items()})
+        explore(Shape(PAIR, creates), faults=2, runs=2, steps={n: watched(n, s) for n, s in STEPS.items()})
     assert taken == set(STEPS)
 
 
@@ -212,6 +208,6 @@ WRONG: list[tuple[str, Mapping[str, Step], str]] = [
     ids=[f"{creates}-{'-'.join(f'{n}={step.__name__}' for n, step in wrong.items())}" for creates, wrong, _ in WRONG],
 )
 def test_a_wave_that_is_built_wrong_breaks_this_promise(creates: str, wrong: Mapping[str, Step], promise: str) -> None:
-    seen = search(Shape(PAIR, creates), faults=2, runs=1, steps={**STEPS, **wrong})
-    assert seen.broken is not None, told(seen)
+    seen = explore(Shape(PAIR, creates), faults=2, runs=1, steps={**STEPS, **wrong})
+    assert seen.broken is not None, seen.told
     assert promise in seen.broken.promise, str(seen.broken)

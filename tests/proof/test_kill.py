@@ -38,6 +38,7 @@ ON_THE_WAY: dict[str, tuple[int, ...]] = {
 BY_COMMAND = {"hold", "lift", "note", "decide", "mark", "sign", "stale"}
 AFTER_A_KILL = {"drop_intents"}
 AFTER_A_DELETION = {"drop_overlaps"}
+AFTER_AN_EDIT = {"changing"}
 IN_A_COMPARISON = {"compare_begin", "compare_at", "compare_end", "reopen"}  # tests/proof/test_compare_kill.py
 WHERE_RECORDS_ARE_THERE = {"image", "keep_key"}  # tests/proof/test_existing_kill.py
 IN_A_ROLLBACK = {"undo_begin", "undo_at", "undo_intend", "undo_aside", "undo_outcome", "undo_end"}
@@ -52,7 +53,7 @@ CLOSING = "after:defects:1 after:advance:1 after:loaded:1 after:overlap:1 before
 
 
 def test_every_durable_point_of_the_ledger_is_killed_at() -> None:
-    elsewhere = {*BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION, *WHERE_RECORDS_ARE_THERE}
+    elsewhere = {*BY_COMMAND, *AFTER_A_KILL, *AFTER_A_DELETION, *AFTER_AN_EDIT, *WHERE_RECORDS_ARE_THERE}
     assert durable_points() == {*ON_THE_WAY, *elsewhere, *IN_A_COMPARISON, *IN_A_ROLLBACK}
 
 
@@ -116,6 +117,22 @@ def test_a_record_that_two_waves_found_and_that_is_deleted_blocks_neither_throug
         assert {wave.state for wave in status.waves} == {"awaiting_sign_off"}, status.waves
         assert status.total.left == 1
         assert moved not in {row[0] for row in rows(it, "SELECT key FROM overlap")}
+
+
+@pytest.mark.parametrize("crash_at", ["before:changing:1", "after:changing:1", "before:written:1"])
+def test_an_edit_that_was_cut_off_by_a_kill_and_taken_back_at_the_source_is_taken_back_at_the_target(
+    tmp_path: Path, crash_at: str
+) -> None:
+    with night(tmp_path) as it:
+        proven(it, it.drive())
+        row = next(iter(movable(it).values()))
+        for words in ("taken for another", row["short_description"]):
+            it.servicenow.write(
+                "update", "incident", sys_id=row["sys_id"], fields={"short_description": words}, user="ada"
+            )
+            if words != row["short_description"]:
+                killed(it, crash_at, "pilot", "rest")
+        proven(it, it.drive("pilot", "rest"))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -220,7 +220,7 @@ def _at_a_point(seed: int, plan: Plan) -> Plan:
     chance = Random(f"point {seed}")
     if plan.plain or chance.random() > 1 / 3:
         return plan
-    point = chance.choice(_points())
+    point = chance.choice(_points(seed))
     start, late, times = chance.random() * plan.length / 3, chance.random() < 0.5, chance.choice((1, 1, 1, 2, 5))
     number = max((fault.number for fault in plan.faults), default=-1) + 1
     death = Fault(number, "kill at write", "", point, start, plan.length, 1.0, float(times), late)
@@ -245,9 +245,18 @@ def _at_a_point(seed: int, plan: Plan) -> Plan:
 _OF_IMAGES = ("image", "keep_key")
 
 
+_YOUNGER = {
+    "changing": 100_000_000
+}  # points that came later, and the first seed that may draw each: a seed is one night
+
+
 @cache
-def _points() -> tuple[str, ...]:
+def _all_points() -> tuple[str, ...]:
     return tuple(sorted(durable_points()))
+
+
+def _points(seed: int) -> tuple[str, ...]:
+    return tuple(point for point in _all_points() if seed >= _YOUNGER.get(point, 0))
 
 
 def _plain(chance: Random, plan: Plan) -> Plan:
