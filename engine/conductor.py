@@ -64,7 +64,7 @@ class Conductor:
         self._assemble = assemble
         self._people = People()
         self._batches = Batches(ledger, secret)
-        self._born, self._cut_off = clock.monotonic(), -inf
+        self._born, self._last_end, self._cut_off = clock.monotonic(), -inf, -inf
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -302,6 +302,8 @@ class Conductor:
         for book in self.assembly.migration.playbooks:
             if book.version in books:
                 await self._ledger.undo.keep_book(book.version, self.assembly.text_of(book))
+        if self._last_end == -inf and await self._ledger.last_run() is not None:
+            self._last_end = self._born
         if self._cut_off == -inf and await self._ledger.cut_off():
             self._cut_off = self._born
         number = self.number = await self._ledger.start_run(names, by, " ".join(books))
@@ -325,8 +327,9 @@ class Conductor:
                 if (await self._ledger.waves())[name].state in WORKING:
                     await self._ledger.wave_state(name, WaveState.FAILED, outcome)
         finally:
+            self._last_end = self._clock.monotonic()
             if outcome != "done":
-                self._cut_off = self._clock.monotonic()
+                self._cut_off = self._last_end
             try:
                 await self._ended(number, outcome)
             finally:
@@ -364,6 +367,7 @@ class Conductor:
             self._people,
             self._telemetry,
             self._secret,
+            self._last_end,
             self._cut_off,
             self._batches,
             self.assembly.vault,

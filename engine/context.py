@@ -25,6 +25,7 @@ class Context:
     people: People
     telemetry: Telemetry
     secret: bytes  # the key of the fingerprints
-    cut_off: float  # monotonic: what earlier runs sent and have no answer to had left by then; -inf: there is none
+    last_end: float  # monotonic: what earlier runs sent had left by then; -inf: there were none
+    cut_off: float  # the same, of runs that did not come to their end: a call of theirs may have no answer
     batches: Batches
     vault: Vault

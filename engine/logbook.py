@@ -176,10 +176,6 @@ class Logbook:
         )
         return (orjson.loads(rows[0][0]), *rows[0][1:]) if rows else None
 
-    async def last_end(self) -> str:
-        """When the newest run that has ended did; empty: none has."""
-        return str((await self._db.read("SELECT coalesce(max(ended), '') FROM run"))[0][0])
-
     async def cut_off(self) -> bool:
         """Whether some run did not come to its end: a call of it may have had no answer."""
         return bool(await self._db.read("SELECT 1 FROM run WHERE outcome <> 'done' LIMIT 1"))

@@ -8,7 +8,6 @@ those they refer to. What is refused is tried again once the rest is gone.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from datetime import datetime, timedelta
 
 from connectors.kit.contract import Creates, Failed, Fields, Move, Outcome, Rejected, Undo, Write
 from connectors.kit.errors import ConnectorError, InDoubt
@@ -62,31 +61,16 @@ class Undoing:
 
     async def _prepare(self) -> None:
         """Know what was created before anything is removed."""
-        saga = await self._saga()
-        for part in self._parts:
-            for flow in (part.flow, *part.flow.children):
-                await outlast(self._context, flow, self._context.cut_off)
-        if not saga.entity:
-            await self._wait_for_the_late(saga)
-        if saga.stage:
-            return
         context, persist = self._context, self._patience.persist
-        for part in self._parts:
-            for flow in (part.flow, *part.flow.children):
-                await persist(Creator(context).clear_up, flow)
-
-    async def _wait_for_the_late(self, saga: Saga) -> None:
-        """What was sent again because its answer was lost (a create, or an update of what is put back) may be applied a
-        second time until then."""
-        context = self._context
         flows = [flow for part in self._parts for flow in (part.flow, *part.flow.children)]
-        again = (f for f in flows if f.writes.creates is Creates.NATIVE or f.existing)
-        late = max((f.writes.late_commit for f in again), default=0.0)
-        left_by = datetime.fromisoformat(await context.ledger.last_end() or saga.started)
-        wait = (left_by + timedelta(seconds=late) - context.clock.now()).total_seconds()
-        if wait > 0:
-            reason = "calls without an answer: waiting until the target's word is certain"
-            await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
+        for flow in flows:
+            # A create that was sent again because its answer was lost may be applied a second time; so may a link, and
+            # that stays where its records do.
+            again = flow.writes.creates is Creates.NATIVE or flow.existing
+            await outlast(context, flow, context.last_end if again else context.cut_off)
+        if not (await self._saga()).stage:
+            for flow in flows:
+                await persist(Creator(context).clear_up, flow)
 
     async def _passes(self) -> None:
         saga = await self._saga()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,34 @@ def test_a_create_that_is_applied_after_its_resend_does_not_outlive_the_rollback
             await clock.sleep(2 * LATE)
             assert right.records("issue") == []
             assert right.records("comment") == []
+
+    asyncio.run(work())
+
+
+class Corrected(Hasty):
+    """A clock that somebody sets."""
+
+    off = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.off)
+
+
+@pytest.mark.parametrize("off", [-2 * 86_400.0, 2 * LATE])
+def test_a_rollback_waits_as_long_as_a_create_may_still_come_whatever_the_clock_is_set_to(
+    tmp_path: Path, off: float
+) -> None:
+    async def work() -> None:
+        async with world(tmp_path) as (_, right, _clock):
+            clock = Corrected(1)
+            right.faults.add("late", "create", times=1, seconds=LATE - 1)
+            assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), HASTE)
+            clock.off, began = off, clock.monotonic()
+            right._late = [late._replace(due=late.due + off) for late in right._late]  # nobody sets the target's clock
+            assert await given(tmp_path, clock, Rollback(wave="pilot", by="ana"), HASTE)
+            assert clock.monotonic() < began + 2 * LATE
+            await clock.sleep(2 * LATE)
+            assert right.records("issue") == []
 
     asyncio.run(work())
 

@@ -218,6 +218,7 @@ class Edge:
     async def _write(self, call: str, args: tuple[Any, ...], told: str) -> list[Outcome]:
         strikes, name = self._world.strikes, self.name
         entity, writes = args
+        self._life.foreseen(call, entity, writes)
         for change in _changes(call, entity, writes):
             if any(lost[:3] == change[:3] and lost.values != change.values for lost in self._world.lost):
                 self._world.violated(f"I3: {call} {entity} {change.target} leaves, and an older one may come after it")

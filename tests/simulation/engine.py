@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from contextvars import copy_context
 from pathlib import Path
@@ -34,6 +34,7 @@ from runbooks.migration import Migration
 from tests.simulation.disk import Disk
 from tests.simulation.doorway import doorway, give
 from tests.simulation.edge import Edge, System
+from tests.simulation.foresight import unforeseen
 from tests.simulation.loop import LIFE
 from tests.simulation.plan import WRITES
 from tests.simulation.world import Dead, World
@@ -255,6 +256,13 @@ class Life:
         self.world.checked("I7", "" in self.quiet)
         if call in WRITES and "" in self.quiet:
             self.world.violated(f"I7: {call} {entity} left although everything is held and was said to be at rest")
+
+    def foreseen(self, call: str, entity: str, writes: Sequence[Any]) -> None:
+        """A call that leaves now: the ledger on disk has to know of it."""
+        flows = [each for flow in self.conductor.assembly.flows.values() for each in (flow, *flow.children)]
+        self.world.checked("foreseen", len(writes))
+        for what in unforeseen(self.path, flows, call, entity, writes):
+            self.world.violated(what)
 
 
 def _name(one: Any) -> str:

@@ -328,8 +328,9 @@ class Operator:
                     await self._try(self._run(life, todo))
             elif todo:
                 if not await self._try(self._run(life, todo)) and "new mappings" in self._world.plan.twists:
-                    again = Rerun(wave=todo[0], mapping="newest", by=_BY)  # as that refusal says
-                    await self._try(life.do(life.reruns.rerun(again)))
+                    for name in todo:  # as that refusal says, of one of them
+                        if await self._try(life.do(life.reruns.rerun(Rerun(wave=name, mapping="newest", by=_BY)))):
+                            break
             elif once_more:
                 once_more -= 1
                 await self._try(self._run(life, list(rows)))

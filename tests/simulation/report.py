@@ -21,6 +21,7 @@ PROMISES = {
     "I2": "nothing is there twice: at each create, and at dawn",
     "I3": "no field goes back to an older version: at each update",
     "I4": "the ledger sums, and no intent is open: at dawn",
+    "foreseen": "what leaves is on disk before: an intent, an undo, or that a change is on its way",
     "I5": "after a death, at most a chunk for each worker is done again",
     "I7": "holds and signatures stand after a death; nothing leaves while all is held",
     "I8": "it ends: every wave can be loaded, or rolled back",

@@ -15,6 +15,7 @@ REGRESSIONS: dict[int, str] = {
     2003654: "comments stayed in the ledger, as of another wave, when a rollback removed their record",
     2007005: "what hung on a record that was edited while its rollback was cut off was taken for removed",
     5000038: "an edit of what was in doubt was lost when a person had found it",
+    5000161: "a clock that was set back by a day and a half between a run and its rollback made that one wait as long",
     5200207: "what was deleted between two looks of a rollback counted as edited, and was never carried again",
     30192: "a create found again after a kill was taken for the newest version: an edit between the two was lost",
     10000182: "a newer update left while an older one, whose answer was lost, could still come after it",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from engine.ledger import Ledger
+from engine.model import Intent
+from engine.undos import Undos
 from tests.simulation.loop import Loop, Stuck
 from tests.simulation.night import play
 from tests.simulation.plan import SIZED, TWISTED, draw
@@ -41,6 +45,38 @@ def test_every_turn_for_the_worse_is_drawn_by_some_seed() -> None:
 @pytest.mark.parametrize("seed", REGRESSIONS)
 def test_what_a_seed_once_broke_stays_mended(seed: int) -> None:
     assert play(draw(seed)).violations == [], REGRESSIONS[seed]
+
+
+async def _nothing(*_: object, **__: object) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("kept_back", "said"),
+    [
+        ((Ledger, "changing"), "leaves while the ledger still says what it shows"),
+        ((Undos, "intend"), "leaves, and no rollback had said so"),
+    ],
+    ids=["changing", "undo_intend"],
+)
+def test_a_call_of_which_the_ledger_does_not_know_is_seen_to_leave(
+    monkeypatch: pytest.MonkeyPatch, kept_back: tuple[type, str], said: str
+) -> None:
+    monkeypatch.setattr(*kept_back, _nothing)
+    told = [what for seed in range(60_000_000, 60_000_020) for what in play(draw(seed)).violations]
+    assert any(said in what for what in told), told
+
+
+def test_a_create_without_an_intent_is_seen_to_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    intend = Ledger.intend
+
+    async def all_but_the_first(
+        self: Ledger, wave: int, entity: int, keys: Sequence[tuple[str, str]], mark: str
+    ) -> Intent:
+        return await intend(self, wave, entity, keys[1:], mark)
+
+    monkeypatch.setattr(Ledger, "intend", all_but_the_first)
+    assert "leaves without an intent" in play(draw(60_000_000)).violations[0]
 
 
 def test_a_seed_is_the_same_night_twice_and_in_another_process() -> None:
