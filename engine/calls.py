@@ -38,7 +38,7 @@ async def outlast(context: Context, flow: Flow, left_by: float) -> None:
 
     A change without an answer may be applied as late as `late_commit`: after a newer one it would undo that.
     """
-    wait = left_by + flow.writes.late_commit - context.clock.monotonic()
-    if wait > 0:
+    certain = left_by + flow.writes.late_commit
+    if certain > context.clock.monotonic():
         reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
-        await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
+        await context.pacing.wait(reason, context.clock.until(certain), context.name)

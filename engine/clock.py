@@ -24,6 +24,11 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    async def until(self, moment: float) -> None:
+        """Until this moment of `monotonic` has come, even where a sleep ends before its time."""
+        while (left := moment - self.monotonic()) > 0:
+            await self.sleep(left)
+
     def random(self) -> float:
         return self._random.random()
 

@@ -141,7 +141,8 @@ class Copier:
         horizon = self._flow.reads.settle + 3 * self._flow.reads.granularity
         if horizon:
             reason = f"settle horizon of {self._flow.source_system}"
-            await self._context.pacing.wait(reason, self._context.clock.sleep(horizon), self._context.name)
+            clock = self._context.clock
+            await self._context.pacing.wait(reason, clock.until(clock.monotonic() + horizon), self._context.name)
             await self.catch_up()
 
     async def children_again(self) -> None:

@@ -220,10 +220,9 @@ async def look(context: Context, flow: Flow, doubts: Sequence[Doubt], left_by: f
     found: dict[str, Written] = {}
     left = list(doubts)
     for seconds in looks:
-        wait = left_by + seconds - context.clock.monotonic()
-        if wait > 0:
+        if left_by + seconds > context.clock.monotonic():
             reason = f"{flow.target_entity} without an answer: waiting until the target's word is certain"
-            await context.pacing.wait(reason, context.clock.sleep(wait), context.name)
+            await context.pacing.wait(reason, context.clock.until(left_by + seconds), context.name)
         async with context.pacing.step(context.name):
             found |= await flow.target.find(flow.target_entity, left)
         left = [doubt for doubt in left if doubt.xid not in found]

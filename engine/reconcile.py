@@ -175,7 +175,7 @@ class Reconciler:
 def waiting(pacing: Pacing, clock: Clock, wave: str) -> Wait:
     async def wait(seconds: float) -> None:
         if seconds > 0:
-            await pacing.wait("a second look at what differs", clock.sleep(seconds), wave)
+            await pacing.wait("a second look at what differs", clock.until(clock.monotonic() + seconds), wave)
 
     return wait
 

@@ -45,6 +45,7 @@ FAULTS: dict[str, str] = {
     "slow disk": "making the ledger durable takes seconds",
     "full disk": "the ledger's disk is full",
     "disk error": "the ledger's disk cannot write for a moment",
+    "early wake": "a wait of the engine ends before its time",
     "clock jump": "the engine's clock jumps by up to an hour, forwards or backwards",
     "kill": "the engine dies at once, wherever it is",
     "kill at write": "the engine dies at a durable write, before or after it",
@@ -155,7 +156,7 @@ def draw(seed: int) -> Plan:
         return twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
-        plan = _at_a_point(seed, _overtaking(seed, plan))
+        plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -214,6 +215,23 @@ def _overtaking(seed: int, plan: Plan) -> Plan:
     )
 
 
+_WAKING = 100_000_000  # seeds from here on may have waits that end too soon
+
+
+def _waking(seed: int, plan: Plan) -> Plan:
+    """In one night of six, waits end too soon; and there are calls without an answer, which are what waits are for."""
+    chance = Random(f"waking {seed}")
+    if seed < _WAKING or chance.random() > 1 / 6:
+        return plan
+    early = Fault(3_000, "early wake", "", "", 0.0, plan.length, chance.choice((0.3, 1.0)), chance.choice((0.1, 0.5)))
+    ghosts = []
+    for number in range(3_001, 3_001 + chance.choice((1, 2, 4))):
+        call, start = chance.choice(("create", "create", "update")), chance.random() * plan.length / 2
+        ghosts.append(Fault(number, "ghost", "right", call, start, plan.length, chance.choice((0.2, 0.6)), late=True))
+    target = {**plan.target, "late_commit": chance.choice((3.0, 10.0, 30.0))}
+    return replace(plan, target=target, faults=(*plan.faults, early, *ghosts))
+
+
 def _at_a_point(seed: int, plan: Plan) -> Plan:
     """One night in three has a death at a durable write of a certain name, and deeds that lead there: most names come
     seldom, and chance would miss them."""
@@ -245,9 +263,7 @@ def _at_a_point(seed: int, plan: Plan) -> Plan:
 _OF_IMAGES = ("image", "keep_key")
 
 
-_YOUNGER = {
-    "changing": 100_000_000
-}  # points that came later, and the first seed that may draw each: a seed is one night
+_YOUNGER = {"changing": 100_000_000}  # points that came later, and the first seed that draws each: a seed is one night
 
 
 @cache
@@ -349,10 +365,13 @@ def _mild(seed: int) -> Plan:
     return replace(plan, faults=faults, acts=acts)
 
 
+_DRAWN = tuple(name for name in FAULTS if name != "early wake")  # that one has nights of its own
+
+
 def _faults(chance: Random, plan: Plan, many: int) -> tuple[Fault, ...]:
     made: list[Fault] = []
     for number in range(many):
-        name = chance.choice(tuple(FAULTS))
+        name = chance.choice(_DRAWN)
         start = chance.random() * plan.length * 0.6
         long = chance.choice((5.0, 20.0, plan.length, plan.length))
         system, call, rate, size = chance.choice(("left", "right")), "", chance.choice((0.05, 0.2, 0.6)), 0.0

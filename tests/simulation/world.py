@@ -16,6 +16,7 @@ from engine.clock import Clock
 from tests.simulation.loop import Loop
 from tests.simulation.plan import Fault, Plan
 
+_TICK = 0.001  # seconds: a wait shorter than this ends in time
 _DUSK = datetime(2026, 3, 28, 22, 0, tzinfo=UTC)
 
 
@@ -65,6 +66,9 @@ class SimClock(Clock):
         return self._loop.time()
 
     async def sleep(self, seconds: float) -> None:
+        long = seconds > _TICK and self._world is not None
+        if long and (woken := self._world.strikes("early wake")) is not None:
+            seconds *= woken.size
         await asyncio.sleep(max(0.0, seconds))
 
     def secret(self, size: int) -> bytes:
