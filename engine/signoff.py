@@ -210,9 +210,13 @@ def _unfinished(row: WaveRow, entities: list[SignedEntity]) -> Iterator[str]:
         row.state is WaveState.NEEDS_HUMAN and row.cause.startswith((GATE, DRIFTED))
     ):
         yield f"its state is {row.state}; first: cutover run --wave {row.name}"
-    for bucket in (Bucket.IN_DOUBT, Bucket.IN_FLIGHT):
+    ways_out = {
+        Bucket.IN_DOUBT: "in doubt; see: cutover quarantine list",
+        Bucket.IN_FLIGHT: f"on the way; first: cutover run --wave {row.name}",
+    }
+    for bucket, way_out in ways_out.items():
         if n := sum(entity.buckets.get(bucket.word, 0) for entity in entities):
-            yield f"{n:,} records are {bucket.word}; see: cutover quarantine list"
+            yield f"{n:,} record{' is' if n == 1 else 's are'} {way_out}"
 
 
 def _in_the_way(wave: str, seen: SignOff, stands: list[str]) -> str:

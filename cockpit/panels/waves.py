@@ -85,8 +85,8 @@ def eta(status: Status, share: float = 1.0) -> str:
 
 
 def wave_eta(wave: WaveStatus, status: Status) -> str:
-    if not wave.buckets.to_do and wave.buckets.planned:
-        return "last checks"
+    if last := _last([wave.buckets]):
+        return last
     left = sum(each.buckets.to_do for each in status.waves if each.wave in status.run)
     return eta(status, wave.buckets.to_do / left if left else 1.0)
 
@@ -148,8 +148,14 @@ def _end_of_all(status: Status) -> Cell:
     if any(wave.state == ROLLING_BACK and wave.wave in status.run for wave in status.waves):
         return Cell("going back", WARN)
     known = [wave.buckets for wave in status.waves if wave.wave in status.run]
-    done = all(buckets.planned and not buckets.to_do for buckets in known)
-    return Cell("last checks" if done else eta(status), PLAIN)
+    return Cell(_last(known) or eta(status), PLAIN)
+
+
+def _last(parts: Sequence[Buckets]) -> str:
+    """What is left where all was read; empty where something is to be read yet."""
+    if not all(buckets.planned and not buckets.to_do for buckets in parts):
+        return ""
+    return "last records" if any(buckets.in_flight for buckets in parts) else "last checks"
 
 
 def _one(wave: WaveStatus, picture: Live, length: int, long: bool) -> list[str | Cell]:
@@ -199,7 +205,8 @@ def title(wave: WaveStatus, status: Status, width: int) -> Text:
     line = toned((f" {sign} ", tone), (shortened(wave.wave, 28), HEAD), " ", (word, tone), f"  {known}  ")
     tail = f" ‹ {names.index(wave.wave) + 1} of {len(names)} › "
     moves = wave.wave in status.run and wave.state in ACTIVE and wave.hold is None
-    pace = f"  {status.rate:,.0f}/s, ends {wave_eta(wave, status)}" if moves else ""
+    end = _last([wave.buckets]) or f"ends {wave_eta(wave, status)}"
+    pace = f"  {status.rate:,.0f}/s, {end}" if moves else ""
     if wave.state == ROLLING_BACK and wave.wave in status.run:
         pace = f"  {undoing(wave.buckets)}"
     room = width - line.cell_len - len(tail) - len(pace)

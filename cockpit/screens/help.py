@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,6 +13,8 @@ from textual.screen import ModalScreen
 from cockpit import keys
 from cockpit.tones import DIM, HEAD, toned
 from cockpit.widgets.page import Page
+
+_WORDS_FROM = 9  # the column where what a key does is told
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
@@ -34,24 +38,31 @@ class Help(ModalScreen[None], inherit_bindings=False):
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         event.refresh_styles = False
-        page = self.query_one(Page)
-        page.fill(help_lines(self.of))
-        page.move(-1_000_000)
+        self._fill()
+        self.query_one(Page).move(-1_000_000)
+
+    def on_resize(self) -> None:
+        self._fill()
+
+    def _fill(self) -> None:
+        self.query_one(Page).fill(help_lines(self.of, self.size.width))
 
     def action_move(self, by: int) -> None:
         self.query_one(Page).move(by)
 
 
-def help_lines(screen: str) -> list[Text]:
+def help_lines(screen: str, width: int) -> list[Text]:
     own = [key for key in keys.keys_of(screen) if key.screens]
     common = [key for key in keys.keys_of(screen) if not key.screens]
     lines = [toned((f" Keys of {screen}", HEAD))]
-    lines += [_line(key) for key in own]
+    lines += [line for key in own for line in _lines(key, width)]
     lines += [toned((" Everywhere", HEAD))]
-    lines += [_line(key) for key in common]
+    lines += [line for key in common for line in _lines(key, width)]
     lines.append(toned((" Esc closes this.", DIM)))
     return lines
 
 
-def _line(key: keys.Key) -> Text:
-    return toned("   ", (f"{key.shown:<6}", HEAD), key.help)
+def _lines(key: keys.Key, width: int) -> list[Text]:
+    words = wrap(key.help, max(20, width - _WORDS_FROM - 1))
+    below = [toned(" " * _WORDS_FROM, line) for line in words[1:]]
+    return [toned("   ", (key.shown.ljust(_WORDS_FROM - 3), HEAD), words[0]), *below]

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from cockpit import keys
 from cockpit.app import Cockpit
 from cockpit.client import Client
+from cockpit.panels.waves import own, title
 from cockpit.screens.base import Station
 from cockpit.store import Line
 from engine.wire import SOCKET, Alert, Buckets, HoldStatus, Live
@@ -86,10 +87,16 @@ def test_columns_stand_below_each_other(tmp_path: Path) -> None:
 
 
 def test_a_wave_sums_up_with_the_others_to_all(tmp_path: Path) -> None:
-    from cockpit.panels.waves import own
-
     listed, total = pictures.waves(), pictures.status().total
     assert sum(own(wave.buckets).planned for wave in listed) == own(total).planned
+
+
+@pytest.mark.parametrize(("in_flight", "said"), [(524, "392/s, last records"), (0, "392/s, last checks")])
+def test_a_wave_of_which_all_was_read_says_what_is_left_of_it(in_flight: int, said: str) -> None:
+    buckets = Buckets(planned=3000, synced=3000 - in_flight, in_flight=in_flight)
+    wave = pictures.wave("emea", "copying", buckets)
+    status = pictures.status(run=["emea"], waves=[wave])
+    assert said in title(wave, status, 100).plain
 
 
 def test_the_wave_in_focus_stands_beside_the_overview_where_there_is_room(tmp_path: Path) -> None:

@@ -39,9 +39,12 @@ def test_what_works_in_dialogs_too_is_done_by_the_app() -> None:
     assert always and all(callable(getattr(Cockpit, f"act_{verb}", None)) for verb in always)
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("name", NAMES)
-def test_help_lists_every_key_of_the_screen(name: str) -> None:
-    text = "\n".join(line.plain for line in help_lines(name))
+def test_help_tells_every_key_of_the_screen_to_its_last_word(name: str, width: int) -> None:
+    lines = help_lines(name, width)
+    assert max(line.cell_len for line in lines) < width
+    text = " ".join(" ".join(line.plain for line in lines).split())
     assert [key.help for key in keys.keys_of(name) if key.help not in text] == []
 
 

@@ -151,7 +151,7 @@ def test_a_record_in_doubt_cannot_be_signed_away(tmp_path: Path) -> None:
             await it.run("pilot")
             wave, entity = (await it.ledger.waves())["pilot"].id, await it.ledger.entity("incident")
             await it.ledger.settle(wave, entity, (), [SetAside("I0004", "no answer")], bucket=Bucket.IN_DOUBT)
-            with pytest.raises(Refused, match="1 records are in_doubt"):
+            with pytest.raises(Refused, match="1 record is in doubt; see: cutover quarantine list"):
                 await signed(it, "pilot", despite="we are late")
 
     go(work)
