@@ -87,7 +87,7 @@ def _lines(preview: RollbackPreview) -> Iterator[Text]:
     needs = interval(preview.seconds_low, preview.seconds_high)
     yield toned((f"Time: {needs}. Killed or paused, it goes on where it was.", DIM))
     for each in preview.despite:
-        yield from paragraph(f"▲ {each.partition(' Say why')[0]}", _WIDTH, ALARM, indent=0)
+        yield from paragraph(f"▲ {each}", _WIDTH, ALARM, indent=0)
     if preview.despite and not preview.refusals:
         yield toned(("Say why it is rolled back all the same; then its name is asked for.", WARN))
     if preview.unanswered:

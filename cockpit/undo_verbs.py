@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +51,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         if as_json:
             say_json(seen)
         else:
-            say(*rollback_lines(seen))
+            say(*rollback_lines(seen), *_despite(seen.despite, despite))
         if preview or as_json:
             raise typer.Exit(codes.FAILED if seen.refusals else codes.DONE)
         if not seen.refusals and seen.despite and not despite and not yes and sys.stdin.isatty():
@@ -101,7 +101,7 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
         if as_json:
             say_json(seen)
         else:
-            say(*rerun_lines(seen))
+            say(*rerun_lines(seen), *_despite(seen.despite, despite))
         if preview or as_json:
             raise typer.Exit(codes.FAILED if seen.refusals else codes.DONE)
         if not seen.refusals and (despite.strip() or not seen.despite):
@@ -111,6 +111,13 @@ def add(app: typer.Typer, engine: Callable[[Path], Client], who: Callable[[], st
             say(f"Watch it: {typed(client.folder)('status --watch')}")
             return
         raise typer.Exit(follow(client))
+
+
+def _despite(stands: Sequence[str], reason: str) -> Iterator[str]:
+    """What stands against it, and can be overruled: by this reason, if there is one."""
+    yield from (f"▲ {each}" for each in stands)
+    if stands:
+        yield f"  all the same: {reason}" if reason.strip() else '  Say why all the same: --despite-sign-off "WHY"'
 
 
 def rerun_lines(seen: RerunPreview) -> Iterator[str]:
@@ -127,8 +134,7 @@ def rerun_lines(seen: RerunPreview) -> Iterator[str]:
         if seen.refused:
             yield f"  {count(seen.refused)} of them the mapping refuses: they go to the quarantine"
         yield from (f"    {one.entity}.{one.field}: {count(one.records)}" for one in seen.fields)
-    for each in (*seen.refusals, *seen.despite):
-        yield f"▲ {each}"
+    yield from (f"▲ {each}" for each in seen.refusals)
 
 
 def rollback_lines(seen: RollbackPreview) -> Iterator[str]:
@@ -154,8 +160,7 @@ def rollback_lines(seen: RollbackPreview) -> Iterator[str]:
     yield from (f"  {note}" for note in seen.notes)
     if seen.entities and seen.seconds_low is not None and seen.seconds_high is not None:
         yield f"  takes {_time(seen.seconds_low)} to {_time(seen.seconds_high)}"
-    for each in (*seen.refusals, *seen.despite):
-        yield f"▲ {each}"
+    yield from (f"▲ {each}" for each in seen.refusals)
 
 
 _WORDS = {

@@ -79,7 +79,10 @@ class Reruns:
         async with self._conductor.at_rest(command.wave):
             self._conductor.refuse_when_busy()
             row = (await self._ledger.waves())[command.wave]
-            stands = _refusals(row) + ([] if command.despite.strip() else _despite(row))
+            stands = _refusals(row)
+            if not command.despite.strip():
+                way = f'Say why all the same: cutover rerun --wave {command.wave} --despite-sign-off "WHY"'
+                stands += [f"{each}. {way}" for each in _despite(row)]
             same = await self._ledger.undo.same(row.name)
             for refusal in _other(command, same):
                 raise Refused(refusal)
@@ -225,10 +228,7 @@ def _other(command: Rerun, same: str) -> list[str]:
 def _despite(row: WaveRow) -> list[str]:
     if row.state is not WaveState.SIGNED_OFF:
         return []
-    return [
-        "it is signed off, and its manifest would tell of what is no more. Say why all the same: "
-        f'cutover rerun --wave {row.name} --despite-sign-off "WHY"'
-    ]
+    return ["it is signed off, and its manifest would tell of what is no more"]
 
 
 def _in_words(command: Rerun, planned: PlannedWave) -> str:

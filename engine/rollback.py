@@ -73,7 +73,8 @@ class Rollbacks:
             cut_off = saga is not None and not saga.ended
             stands = await self._refusals(planned, row, cut_off=cut_off)
             if not (cut_off or command.despite.strip()):
-                stands += _despite(row)
+                way = f'Say why all the same: cutover rollback --wave {command.wave} --despite-sign-off "WHY"'
+                stands += [f"{each}. {way}" for each in _despite(row)]
             if stands:
                 raise Refused(f"Wave {command.wave} cannot be rolled back: {'; '.join(stands)}")
             await self._begin(command, row, cut_off=cut_off)
@@ -179,10 +180,7 @@ def _edited(flow: Flow, one: Seen) -> UndoEdited:
 def _despite(row: WaveRow) -> list[str]:
     if row.state is not WaveState.SIGNED_OFF:
         return []
-    return [
-        "it is signed off, and what it may have written over cannot be restored any more. Say why all the same: "
-        f'cutover rollback --wave {row.name} --despite-sign-off "WHY"'
-    ]
+    return ["it is signed off, and what it may have written over cannot be restored any more"]
 
 
 def _notes(planned: PlannedWave, done: Done) -> list[str]:

@@ -130,6 +130,7 @@ def goes_back_through_a_kill(stage: Stage) -> None:
     back = ("rollback", "--wave", "pilot", "--yes", "pilot")
     refused = stage.type(*back)
     assert (refused.code, "it is signed off" in refused.err) == (codes.FAILED, True)
+    assert 'Say why all the same: --despite-sign-off "WHY"' in refused.out
     slow = {"match": r"DELETE .*/issue/\d*[02468]$", "kind": "slow", "times": None, "args": {"seconds": 5.0}}
     httpx.post(f"{stage.jira}/faults", json=[slow], trust_env=False).raise_for_status()
     typed = stage.begin(*back, "--despite-sign-off", "the desk wants it back")
@@ -137,7 +138,10 @@ def goes_back_through_a_kill(stage: Stage) -> None:
     stage.kill_engine()
     assert typed.wait(30) == codes.NO_ENGINE
     assert typed.stdout is not None
-    assert "Go on: cutover rollback --wave pilot" in typed.stdout.read().decode()
+    said = typed.stdout.read().decode()
+    assert "all the same: the desk wants it back" in said
+    assert "Say why" not in said
+    assert "Go on: cutover rollback --wave pilot" in said
     half = stage.export()
     httpx.delete(f"{stage.jira}/faults", trust_env=False).raise_for_status()
     assert stage.type("run", "--wave", "pilot").code == codes.FAILED, "it is half rolled back"
