@@ -17,11 +17,12 @@ from typing import NamedTuple
 import orjson
 
 from connectors.memory import Store
+from engine.rulings import DRIFTED, GATE
 from tests.model.wave import STEPS, Item, Shape, State, after, remove, resolve, send
 
 ENOUGH = 1000  # things that go wrong: a run is not judged by how many
 WAVES = {"draft": "new", "awaiting_sign_off": "loaded", "signed_off": "loaded", "rolling_back": "rolling_back"}
-WAVES["rolled_back"] = "rolled_back"  # all others: working
+WAVES |= {"rolled_back": "rolled_back", "differs": "differs"}  # all others: working
 ENTRIES = {1: "synced", 2: "in_flight", 8: "left"}  # all others: aside
 
 
@@ -89,8 +90,10 @@ class Watch:
 
     def _read(self, ledger: sqlite3.Connection, point: str) -> Picture:
         names = dict(ledger.execute("SELECT id, name FROM entity"))
-        row = ledger.execute("SELECT id, state FROM wave WHERE name = ?", (self._wave,)).fetchone()
-        number, state = row or (0, "draft")
+        row = ledger.execute("SELECT id, state, cause FROM wave WHERE name = ?", (self._wave,)).fetchone()
+        number, state, cause = row or (0, "draft", "")
+        if state == "needs_human" and cause.startswith((GATE, DRIFTED)):
+            state = "differs"
         saga = ledger.execute("SELECT pass, batch FROM rollback WHERE wave = ? AND ended = ''", (number,)).fetchone()
         stage, batch = saga or (0, "")
         entries = ledger.execute("SELECT entity, key, bucket, target <> '' FROM entry WHERE wave = ?", (number,))

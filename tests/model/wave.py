@@ -37,7 +37,9 @@ class Item(NamedTuple):
 
 class State(NamedTuple):
     items: tuple[Item, ...]
-    wave: str = "new"  # new, working, loaded, rolling_back, rolled_back
+    wave: str = (
+        "new"  # new, working, differs (all is there, and a person has to look), loaded, rolling_back, rolled_back
+    )
     chunk: str = ""  # "", open, done
     stage: int = 0  # of the rollback. 0: creates without an answer are looked up; 1: records are undone
     hold: bool = False  # a row of the ledger
@@ -95,7 +97,7 @@ def idle(s: State) -> bool:
 
 
 def run(_: Shape, s: State, i: int) -> Next:
-    if i == 0 and s.wave in ("new", "rolled_back", "loaded") and s.runs:
+    if i == 0 and s.wave in ("new", "rolled_back", "differs", "loaded") and s.runs:
         yield "run", s._replace(wave="working", runs=s.runs - 1)
 
 
@@ -218,13 +220,21 @@ def prove(shape: Shape, s: State, i: int) -> Next:
         accounted = sum(s.items[r].entry in DONE for r in shape.records())
         if counted == accounted and not any(one.intent or one.entry == "in_flight" for one in s.items):
             yield "loaded", s._replace(wave="loaded")
+            if s.faults:  # a comparison, or a rule of the playbook, finds what is not as it should be
+                yield "differs", s._replace(wave="differs", faults=s.faults - 1)
+
+
+def sign(_: Shape, s: State, i: int) -> Next:
+    """All the same, for a reason; whatever the source shows by now."""
+    if i == 0 and s.wave == "differs":
+        yield "sign", s._replace(wave="loaded")
 
 
 # ---------------------------------------------------------------- its rollback
 
 
 def roll_back(_: Shape, s: State, i: int) -> Next:
-    if i == 0 and s.wave in ("working", "loaded") and idle(s):
+    if i == 0 and s.wave in ("working", "differs", "loaded") and idle(s):
         looked = s.wave == "loaded" and not any(one.intent for one in s.items)
         yield "undo_begin", s._replace(wave="rolling_back", stage=int(looked))
 
@@ -349,7 +359,7 @@ def resume(_: Shape, s: State, i: int) -> Next:
 STEPS: Mapping[str, Step] = {
     step.__name__: step
     for step in (
-        *(run, read, intend, refuse, send, resolve, settle, finish, close, clear_up, sweep, prove),
+        *(run, read, intend, refuse, send, resolve, settle, finish, close, clear_up, sweep, prove, sign),
         *(roll_back, survey, judge, intend_undo, remove, outcome, end),
         *(land, show, kill, stumble, edit, vanish, pause, resume),
     )
