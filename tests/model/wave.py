@@ -5,7 +5,8 @@ is what cannot be cut in two by a kill: one durable write of the ledger, or one 
 (what the engine has in hand) and nothing else. Time is not counted: a wait for the settle horizon is a guard that
 lets a step happen only when nothing is late and nothing is hidden any more.
 
-Left out: versions (an update is a copy of itself), ties, several waves, pages of a chunk, children added later.
+Left out: versions (an update is a copy of itself; `change.py` has them), ties, several waves, pages of a chunk, and
+children added later.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Item(NamedTuple):
     undo: bool = False  # about to undo
     passed: bool = False  # the rollback is beyond it
     # in the engine's hands; a kill takes it
-    at: str = ""  # "", ready, answered, rejected, throttled, doubt, found, kept; of a rollback: judged, undo, undone
+    at: str = (
+        ""  # "", ready, answered, rejected, throttled, doubt, found, kept, renewed; of a rollback: judged, undo, undone
+    )
 
 
 class State(NamedTuple):
@@ -109,7 +112,9 @@ def read(_: Shape, s: State, i: int) -> Next:
 def wanted(shape: Shape, s: State, i: int) -> bool:
     """It is to be created, as far as the ledger knows."""
     one, parent = s.items[i], shape.parents[i]
-    if s.wave != "working" or s.chunk != "open" or one.at or one.entry or not one.source:
+    anew = one.entry == "aside" and not one.target  # it changed since, and may be taken now
+    begun = s.chunk == "open" or (s.chunk and (anew or parent is not None))
+    if s.wave != "working" or not begun or one.at or (one.entry and not anew) or not one.source:
         return False
     return parent is None or (s.items[parent].entry == "in_flight" and s.items[parent].target)
 
@@ -175,6 +180,15 @@ def settle(shape: Shape, s: State, i: int) -> Next:
         yield "not now", s.put(i, at="", intent=at == "throttled again")
 
 
+def renew(shape: Shape, s: State, i: int) -> Next:
+    """It changed at the source since: it is written again, over what a person made of it in between."""
+    one = s.items[i]
+    if s.wave == "working" and one.entry == "synced" and one.target and one.source and not one.at and may(s):
+        yield "update", s.put(i, edited=False, at="renewed")
+    elif one.at == "renewed":
+        yield "written", s.put(i, at="", entry="in_flight" if shape.parents[i] is None else "synced")
+
+
 def finish(shape: Shape, s: State, i: int) -> Next:
     """Nothing is left to do for it: what hangs on it has gone the same way."""
     one = s.items[i]
@@ -195,8 +209,10 @@ def clear_up(shape: Shape, s: State, i: int) -> Next:
     """Intents of what the source shows no more, at the end of a wave; all that are open, before a rollback."""
     one = s.items[i]
     ends = (s.wave == "working" and s.chunk == "done") or (s.wave == "rolling_back" and s.stage == 0)
-    if not (ends and one.intent and may(s)):
+    if not (ends and one.intent and not one.at and may(s)):
         return
+    if wanted(shape, s, i) and not one.entry:
+        return  # it is carried first
     if one.target:
         yield "clear_up", s.put(i, intent=False, entry=one.entry or "left")
     elif certain(one) and one.copies:
@@ -359,7 +375,7 @@ def resume(_: Shape, s: State, i: int) -> Next:
 STEPS: Mapping[str, Step] = {
     step.__name__: step
     for step in (
-        *(run, read, intend, refuse, send, resolve, settle, finish, close, clear_up, sweep, prove, sign),
+        *(run, read, intend, refuse, send, resolve, settle, renew, finish, close, clear_up, sweep, prove, sign),
         *(roll_back, survey, judge, intend_undo, remove, outcome, end),
         *(land, show, kill, stumble, edit, vanish, pause, resume),
     )

@@ -142,6 +142,8 @@ class People:
             most = len(keys) > self._world.plan.records // 2  # are still there
             if most and chance.random() < 0.05 and not self._world.busy():
                 self._delete(chance.choice(keys))
+            elif self._world.plan.lively and keys:
+                await self._edit(chance.choice(keys))
             return
         dice = chance.random()
         if dice < 0.15 or not keys:
@@ -182,6 +184,23 @@ class People:
             await asyncio.sleep(0.05 if times > 1 else 0)
             if store.get("incident", key) is None:
                 return
+
+    async def _edit(self, key: str) -> None:
+        """What the model knows: the record goes on to be one that the mapping takes, or one that it does not."""
+        chance, store = self._chance, self._left.store
+        comments = self._keys("comment")
+        if comments and chance.random() < 0.3:
+            comment = chance.choice(comments)
+            self._left.remember("comment", comment)
+            store.edit("comment", comment, {"text": f"edited {self._next()}", "rev": self._rev})
+            self._world.say("person", f"edits comment {comment}")
+            return
+        self._left.remember("incident", key)
+        change: dict[str, object] = {"short_description": f"title {self._next()}", "rev": self._rev}
+        if chance.random() < 0.3:
+            change["state"] = chance.choice(STATES)
+        store.edit("incident", key, change)
+        self._world.say("person", f"edits incident {key}")
 
     # ------------------------------------------------------------ at the target
 

@@ -124,6 +124,7 @@ class Plan:
     rough: bool  # people also delete at the target
     ends_undone: bool  # the last act undoes every wave
     plain: bool = False  # one wave, and only what the model of a wave knows
+    lively: bool = False  # plain, and people edit at the source
     by_door: bool = False  # commands come as requests to the engine's door
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     existing: bool = False  # some of the records are at the target before anybody moves them
@@ -157,6 +158,7 @@ def draw(seed: int) -> Plan:
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
+        plan = replace(plan, lively=plan.plain and seed >= _LIVELY)
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -215,6 +217,7 @@ def _overtaking(seed: int, plan: Plan) -> Plan:
     )
 
 
+_LIVELY = 100_000_000  # seeds from here on have edits at the source in plain nights, too
 _WAKING = 100_000_000  # seeds from here on may have waits that end too soon
 
 
