@@ -14,18 +14,32 @@ from engine.jobs import Job
 Call = Callable[[str, Sequence[Write]], Awaitable[list[Outcome]]]
 
 
-async def send(context: Context, flow: Flow, call: Call, jobs: Sequence[Job]) -> list[Outcome]:
-    """Outcomes in the order of the jobs; an error of a whole batch becomes one of each record in it."""
+async def nothing(_: Sequence[Job]) -> None:
+    return None
 
-    async def one(batch: list[Write]) -> list[Outcome]:
+
+async def send(
+    context: Context,
+    flow: Flow,
+    call: Call,
+    jobs: Sequence[Job],
+    before: Callable[[Sequence[Job]], Awaitable[None]] = nothing,
+) -> list[Outcome]:
+    """Outcomes in the order of the jobs; an error of a whole batch becomes one of each record in it.
+
+    `before` a batch leaves, and not before nothing holds it back any more.
+    """
+
+    async def one(batch: Sequence[Job]) -> list[Outcome]:
         try:
             async with context.pacing.step(context.name):
-                return await call(flow.target_entity, batch)
+                await before(batch)
+                return await call(flow.target_entity, [job.write for job in batch])
         except ConnectorError as error:
-            return [Failed(write.xid, error) for write in batch]
+            return [Failed(job.write.xid, error) for job in batch]
 
     size = max(1, flow.writes.bulk)
-    batches = [[job.write for job in jobs[at : at + size]] for at in range(0, len(jobs), size)]
+    batches = [jobs[at : at + size] for at in range(0, len(jobs), size)]
     if len(batches) == 1:
         return await one(batches[0])
     async with asyncio.TaskGroup() as group:  # an error nobody foresaw ends its siblings, too

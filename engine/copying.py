@@ -12,6 +12,7 @@ from connectors.kit.errors import ConnectorError
 from engine.context import Context
 from engine.errors import Refused
 from engine.flow import Flow
+from engine.model import CHANGING, Entry
 from engine.patience import Patience
 from engine.pipeline import Pipeline
 
@@ -149,11 +150,15 @@ class Copier:
         """What hangs on records may be added without a change of the record itself: it is listed once more."""
         if not self._flow.children:
             return
-        after = ""
-        while parents := await self._context.ledger.parents(self._context.wave, self._flow.entity, after, self._chunk):
+        ledger, wave, after = self._context.ledger, self._context.wave, ""
+        while parents := await ledger.parents(wave, self._flow.entity, after, self._chunk):
             after = next(reversed(parents))
             for child in self._flow.children:
                 await self._patience.persist(self._pipeline.carry_children, child, parents, again=False)
+        for child in self._flow.children:
+            # It is on no record of the wave any more: nobody will ever know, and nobody asks.
+            if gone := await ledger.in_change(wave, child.entity):
+                await ledger.changing(child.entity, [(key, "", "") for key in gone])
 
     async def catch_up(self) -> bool:
         """Take over what changed at the source since the watermark. True when there was anything newer."""
@@ -168,7 +173,7 @@ class Copier:
             versions = {change.key: change.version for change in part.changes if not change.deleted}
             _refuse_nul(versions, flow)
             known = await context.ledger.known(flow.entity, list(versions)) if versions else {}
-            newer = [key for key, version in versions.items() if key not in known or version > known[key].version]
+            newer = [key for key, version in versions.items() if _is_newer(version, known.get(key))]
             if newer:
                 found = True
                 await self.carry_keys(newer)
@@ -183,9 +188,13 @@ class Copier:
         for at in range(0, len(keys), self._chunk):
             some = keys[at : at + self._chunk]
             records = await self._patience.ask(self._flow.source.fetch, self._scope, some)
-            await self._patience.persist(self._pipeline.carry, self._flow, records, again=again)
+            await self._patience.persist(self._pipeline.carry, self._flow, records, again=again, newest=True)
             existing += len(records)
         return existing
+
+
+def _is_newer(version: str, entry: Entry | None) -> bool:
+    return entry is None or version > entry.version or entry.print == CHANGING
 
 
 def _refuse_nul(keys: Iterable[str], flow: Flow) -> None:

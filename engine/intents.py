@@ -105,10 +105,18 @@ class Creator:
         done: list[Job] = []
         perhaps: set[str] = set()  # keys that a call without an answer may have created
         for _ in range(_ROUNDS):
-            written, aside, jobs, broken = sort(jobs, await send(context, flow, flow.target.create, jobs))
+            outcomes = await send(context, flow, flow.target.create, jobs)
+            there = {one.xid for one in outcomes if isinstance(one, Written) and not one.created}
+            written, aside, jobs, broken = sort(jobs, outcomes)
+            # An attempt before this one has created these, nobody knows in which version.
+            found = [job for job in written if job.write.xid in there]
+            for job in found:
+                job.write = job.write._replace(target=job.entry.target)
+            await settle(context, flow, found, stamped=False)
             perhaps = (perhaps | {job.key for job in jobs}).difference(job.key for job in written)
             left = [job for job in whole if job.key in perhaps]
-            await settle(context, flow, written, aside, intent=intent.id, in_doubt=_keys(left))
+            created = [job for job in written if job.write.xid not in there]
+            await settle(context, flow, created, aside, intent=intent.id, in_doubt=_keys(left))
             done += written
             if broken is not None:
                 raise broken

@@ -21,11 +21,11 @@ from engine.defects import Defects
 from engine.drifts import SOIL, Drifts
 from engine.errors import LedgerError
 from engine.images import Images
-from engine.model import CHANGING, Bucket, Entry, Intent, SetAside
+from engine.model import Bucket, Entry, Intent, SetAside
 from engine.references import References
 from engine.undos import Undos
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """
@@ -198,11 +198,21 @@ class Ledger(References):
         )
         return Intent("", mark, sent, number)
 
-    async def changing(self, entity: int, keys: Sequence[str]) -> None:
-        """About to change these at the target: from here on nobody knows what it shows, until they are settled."""
-        packed = orjson.dumps(keys).decode()
-        statement = "UPDATE entry SET print = ? WHERE entity = ? AND key IN (SELECT value FROM json_each(?))"
-        await self._db.write("changing", [(statement, (CHANGING, entity, packed))])
+    async def changing(self, entity: int, stamps: Sequence[tuple[str, str, str]]) -> None:
+        """(key, version, fingerprint) of entries as they stand from here on. `CHANGING`: about to be changed to this
+        version at the target; nobody knows what that shows, until they are settled."""
+        statement = (
+            "UPDATE entry SET version = j.value->>1, print = j.value->>2 FROM json_each(?) j "
+            "WHERE entity = ? AND entry.key = j.value->>0"
+        )
+        await self._db.write("changing", [(statement, (orjson.dumps(stamps).decode(), entity))])
+
+    async def in_change(self, wave: int, entity: int) -> list[str]:
+        """Keys of those of which nobody knows whether they were changed."""
+        rows = await self._db.read(
+            "SELECT key FROM entry WHERE wave = ? AND entity = ? AND print = '?'", (wave, entity)
+        )
+        return [row[0] for row in rows]
 
     async def settle(
         self,
@@ -326,12 +336,12 @@ class Ledger(References):
         return dict(rows)
 
     async def unfinished(self, wave: int, entity: int) -> list[str]:
-        """Keys of records that exist at the target and are not finished."""
+        """Keys of records that exist at the target and are not finished, or perhaps not as the ledger says."""
         rows = await self._db.read(
             "SELECT key FROM entry WHERE wave = ? AND entity = ? AND bucket = ? AND bucket <> 1",
             (wave, entity, int(Bucket.IN_FLIGHT)),
         )
-        return [row[0] for row in rows]
+        return list({row[0]: None for row in rows} | dict.fromkeys(await self.in_change(wave, entity)))
 
     async def keys(self, wave: int, entity: int, after: str, limit: int) -> list[str]:
         """Keys of this wave's entries in order, for a sweep against the source."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from connectors.kit.contract import Move, Record, Write
+from connectors.kit.contract import Failed, Move, Outcome, Record, Write
 from connectors.kit.errors import InDoubt, Unavailable
 from engine.calls import outlast, send
 from engine.context import Context
@@ -36,15 +37,23 @@ class Pipeline:
         self._in_hand: dict[int, set[str]] = defaultdict(set)  # entity -> keys: two chunks may show one record
 
     async def carry(
-        self, flow: Flow, records: Sequence[Record], parents: Mapping[str, str] | None = None, *, again: bool = False
+        self,
+        flow: Flow,
+        records: Sequence[Record],
+        parents: Mapping[str, str] | None = None,
+        *,
+        again: bool = False,
+        newest: bool = False,
     ) -> int:
         """Bring these records to the target, wherever they stand. The number that stays set aside, with what hangs on
         them.
 
         `parents`: {source key: target id} of what they hang on.
 
-        `again` takes up what was set aside, too. Raises what a system raised for a whole call (`Unavailable`,
-        `Throttled`, `Misconfigured`) after all that is known by then is durable: carrying again goes on from there.
+        `again` takes up what was set aside, too. `newest`: they were asked for by key; a list may lag.
+
+        Raises what a system raised for a whole call (`Unavailable`, `Throttled`, `Misconfigured`) after all that is
+        known by then is durable: carrying again goes on from there.
         """
         in_hand = self._in_hand[flow.entity]
         keys = [record.key for record in records]
@@ -55,16 +64,25 @@ class Pipeline:
             return 0
         in_hand.update(keys)
         try:
-            return await self._carry(flow, records, keys, parents or {}, again=again)
+            return await self._carry(flow, records, keys, parents or {}, again=again, newest=newest)
         finally:
             in_hand.difference_update(keys)
 
     async def _carry(
-        self, flow: Flow, records: Sequence[Record], keys: list[str], parents: Mapping[str, str], *, again: bool
+        self,
+        flow: Flow,
+        records: Sequence[Record],
+        keys: list[str],
+        parents: Mapping[str, str],
+        *,
+        again: bool,
+        newest: bool,
     ) -> int:
         known = await self._context.ledger.known(flow.entity, keys)
         aside = 0
         if known:
+            if not newest:
+                records = [record for record in records if not _before_its_change(record, known.get(record.key))]
             records = await self._to_do(flow, records, known, again, hanging=bool(parents))
             taken_up = {record.key for record in records}
             aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
@@ -112,7 +130,8 @@ class Pipeline:
             elif entry.bucket not in _A_PERSONS:
                 unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
                 unfinished = unfinished or entry.wave != self._context.wave
-                if unfinished or record.version > entry.version or entry.version == STALE:
+                older = record.version > entry.version or entry.version == STALE
+                if unfinished or older or entry.print == CHANGING:
                     to_do.append(record)
         if elsewhere:
             await self._context.ledger.overlap(self._context.wave, flow.entity, elsewhere)
@@ -178,15 +197,13 @@ class Pipeline:
             return same
         if changed:
             await outlast(self._context, flow, self._context.cut_off)
-            # Should its answer be lost, and the source go back to what it was, it is still to be written.
-            known = [job.key for job in changed if job.entry.print not in ("", CHANGING)]
-            if known:
-                await self._context.ledger.changing(flow.entity, known)
         first = await self._matching.first(flow, changed) if flow.existing and changed else []
         firsts = {job.key for job in first}
         others = [job for job in changed if job.key not in firsts] if first else changed
         outcomes = await send(self._context, flow, matched(flow).restore, first) if first else []
-        outcomes += await send(self._context, flow, flow.target.update, others) if others else []
+        leaving = partial(self._leaving, flow)
+        outcomes += await send(self._context, flow, flow.target.update, others, leaving) if others else []
+        await self._stayed(flow, [*first, *others], outcomes)
         written, aside, doubtful, broken = sort([*first, *others], outcomes)
         await settle(self._context, flow, written + same, aside, updated=True)
         if doubtful:
@@ -194,6 +211,21 @@ class Pipeline:
         if broken is not None or doubtful:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same
+
+    async def _leaving(self, flow: Flow, jobs: Sequence[Job]) -> None:
+        """Should the answer be lost, and the source go back to what it was, they are still to be written."""
+        if known := [(job.key, job.record.version, CHANGING) for job in jobs if job.entry.print]:
+            await self._context.ledger.changing(flow.entity, known)
+
+    async def _stayed(self, flow: Flow, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        """Those that were certainly not changed are at the target as they were, and so they are in the ledger."""
+        as_they_were = [
+            (job.key, job.entry.version, job.entry.print)
+            for job, outcome in zip(jobs, outcomes, strict=True)
+            if isinstance(outcome, Failed) and not isinstance(outcome.error, InDoubt) and job.entry.print
+        ]
+        if as_they_were:
+            await self._context.ledger.changing(flow.entity, as_they_were)
 
     async def _move(self, flow: Flow, jobs: list[Job], known: Mapping[str, Entry]) -> list[Job]:
         """Bring each to its status. A record that cannot reach it is set aside with its target: it exists there."""
@@ -232,3 +264,8 @@ class Pipeline:
         if new:
             await self._context.batches.hung(self._context.name, child, list(parents), records)
         return await self.carry(child, records, parents, again=again)
+
+
+def _before_its_change(record: Record, entry: Entry | None) -> bool:
+    """A newer version of it was on its way: a list that lags shows it as it was before."""
+    return entry is not None and entry.print == CHANGING and record.version < entry.version

@@ -14,11 +14,12 @@ from engine.fingerprint import fingerprint, form_of
 from engine.flow import Flow
 from engine.ledger import Ledger
 from engine.mapping import Mapped, Mapper
-from engine.model import Bucket, Entry
+from engine.model import CHANGING, Bucket, Entry
 from engine.people import People
 from engine.wire import RerunField
 
 _OF_THE_SOURCE = "(changed at the source since)"
+_CUT_OFF = "(a change that was cut off with an engine)"
 _NOT_KNOWN = "(not known: the playbook it ran with was not kept)"
 _CARRIED = (Bucket.SYNCED, Bucket.IN_FLIGHT, Bucket.QUARANTINED)
 
@@ -107,7 +108,10 @@ class RerunPlan:
                 else:
                     left.append(one)
             changed = left
-        for record, now, _ in changed:
+        for record, now, entry in changed:
+            if entry.print == CHANGING:
+                self.sums.fields[flow.name, _CUT_OFF] += 1
+                continue
             was = latest.get(record.key)
             names = [*(_differing(now, was) if was is not None else ()), _OF_THE_SOURCE if mappers else _NOT_KNOWN]
             self.sums.fields.update((flow.name, name) for name in names)

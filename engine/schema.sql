@@ -60,7 +60,7 @@ CREATE TABLE entry (
     bucket  INTEGER NOT NULL,
     target  TEXT NOT NULL,             -- '' until it exists there
     version TEXT NOT NULL,
-    print   TEXT NOT NULL,             -- keyed hash of the mapped record
+    print   TEXT NOT NULL,             -- keyed hash of the mapped record; '': not known; '?': a change is on its way
     PRIMARY KEY (entity, key)
 ) WITHOUT ROWID;
 CREATE INDEX entry_unsettled ON entry (wave, entity) WHERE bucket <> 1;
@@ -344,3 +344,7 @@ CREATE TABLE image_key (               -- the key of a wave's images, wrapped by
     wave    INTEGER NOT NULL UNIQUE,
     wrapped TEXT NOT NULL
 );
+
+-- Version 8 adds
+
+CREATE INDEX entry_changing ON entry (wave, entity) WHERE print = '?';

@@ -76,6 +76,10 @@ class SignOffs:
         results = ruling.results if ruling else []
         drift = await last_drift(ledger, row.name)
         refusals = [*refusals, *_unfinished(row, entities)]
+        cut_off = [key for flow in _flows(planned) for key in await ledger.in_change(row.id, flow.entity)]
+        if n := len(cut_off):
+            changes = "1 change was" if n == 1 else f"{n:,} changes were"
+            refusals.append(f"{changes} cut off with an engine; first: cutover run --wave {row.name}")
         if (planned.rules or results) and (ruling is None or ruling.playbook != planned.playbook):
             refusals.append(f"its rules were not asked since the playbook changed; cutover validate --wave {row.name}")
         despite = [

@@ -66,7 +66,7 @@ class Undoing:
         for flow in flows:
             # A create that was sent again because its answer was lost may be applied a second time; so may a link, and
             # that stays where its records do.
-            again = flow.writes.creates is Creates.NATIVE or flow.existing
+            again = flow.writes.creates is Creates.NATIVE or flow.existing or flow.closes
             await outlast(context, flow, context.last_end if again else context.cut_off)
         if not (await self._saga()).stage:
             for flow in flows:

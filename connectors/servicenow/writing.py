@@ -170,8 +170,7 @@ class Writer:
         """A create was refused: because its record is there already (an answer got lost before), or for good."""
         if not bodies:
             return {}
-        fields = tuple(dict.fromkeys(name for body in bodies.values() for name in body))
-        rows = await self._rows(table, list(bodies), fields)
+        rows = await self._rows(table, list(bodies))
         outcomes: dict[str, Outcome] = {}
         for xid, body in bodies.items():
             row = rows.get(xid)
@@ -179,9 +178,6 @@ class Writer:
                 outcomes[xid] = Rejected(xid, cause(refused[xid].status, refused[xid].body, body))
             elif CORRELATION in table.columns and row.get(CORRELATION) != xid:
                 outcomes[xid] = Rejected(xid, "duplicate key", "sys_id")
-            elif str(row.get("sys_mod_count") or "0") == "0":
-                # Nobody wrote it since: what is missing in it was dropped when it was created.
-                outcomes[xid] = _kept(xid, body, row, table, created=False)
             else:
                 outcomes[xid] = Written(xid, row["sys_id"], False)
         return outcomes

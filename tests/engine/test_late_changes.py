@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors import memory
+from connectors.kit.contract import Creates, Traits
+from connectors.memory.connector import Memory
 from connectors.memory.store import ME
 from engine.rollback import Rollbacks
 from engine.wire import Retry, Rollback, Run
@@ -179,6 +182,34 @@ def test_a_record_that_was_closed_by_a_rollback_is_not_opened_again_by_a_late_ch
         await clock.sleep(2 * LATE)
         right.apply_late()
         assert {record.fields["status"] for record in right.records("issue")} == {"withdrawn"}
+
+    asyncio.run(work())
+
+
+def test_a_link_that_was_sent_twice_does_not_come_back_after_a_rollback_that_closes_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traits = Memory.traits
+
+    def mixed(self: Memory, entity: str) -> Traits:
+        if entity == "link":
+            return traits(self, entity)
+        return replace(traits(self, entity), creates=Creates.STRONG, deletes=entity != "issue")
+
+    monkeypatch.setattr(Memory, "traits", mixed)
+    closing = PLAYBOOK.replace("    children:", "    rollback: { status: withdrawn }\n    children:")
+
+    async def work() -> None:
+        async with world(tmp_path) as (left, right, _):
+            left.edit("incident", "I1", {"parent": "I0"})
+            write(tmp_path, playbook=closing, target=f"{{ creates: native, late_commit: {LATE} }}")
+            clock = Waiting()
+            right.faults.add("late", "create", times=1, seconds=LATE - 1, where="type = Relates")
+            assert await given(tmp_path, clock, RUN, HASTE)
+            assert await given(tmp_path, clock, BACK, HASTE)
+            await clock.sleep(2 * LATE)
+            assert right.records("link") == []
+            assert {record.fields["status"] for record in right.records("issue")} == {"withdrawn"}
 
     asyncio.run(work())
 

@@ -31,14 +31,15 @@ class State(NamedTuple):
     shows: int = ORIGINAL  # the version
     late: tuple[Late, ...] = ()
     # in the ledger
-    known: int = ORIGINAL  # the version that was carried last
+    known: int = ORIGINAL  # the version that was carried last, or is on its way
     print: str = ""  # what it read; "": nothing of ours is there; "?": about to be changed
     cut: bool = False  # some run did not come to its end
     wave: str = "new"  # new, moved, undoing, undone
     # in the engine; a kill takes it
     run: str = ""  # "", carry, undo
     hand: int = ORIGINAL  # the version that was read
-    at: str = ""  # "", read, ready, answered, doubt
+    at: str = ""  # "", read, ready, answered, doubt, refused
+    was: tuple[int, str] = (ORIGINAL, "")  # `known` and `print` before it was marked
     sure: bool = False  # nothing that left before can be applied any more
     # the world
     faults: int = 0  # that may still happen
@@ -74,6 +75,13 @@ def read(s: State) -> Next:
         yield "read", s._replace(hand=s.version, at="read")
 
 
+def read_late(s: State) -> Next:
+    """A list that lags shows an older version; one from before the change that is on its way is left alone."""
+    if s.run == "carry" and not s.at and s.print:
+        for version in range(s.known if s.print == "?" else s.known + 1, s.version):
+            yield "read late", s._replace(hand=version, at="read")
+
+
 def same(s: State) -> Next:
     """It reads as the ledger has it: there is nothing to send."""
     if s.run == "carry" and s.at == "read" and s.reads[s.hand] == s.print:
@@ -89,7 +97,10 @@ def outlast(s: State) -> Next:
 def mark(s: State) -> Next:
     """Durable before the change leaves: nobody knows what the target reads from here on."""
     if s.run == "carry" and s.at == "read" and s.reads[s.hand] != s.print and s.sure:
-        yield "changing", s._replace(print="?" if s.print else "", at="ready")
+        if s.print:
+            yield "changing", s._replace(known=s.hand, print="?", was=(s.known, s.print), at="ready")
+        else:
+            yield "new", s._replace(was=(s.known, ""), at="ready")
 
 
 def send(s: State) -> Next:
@@ -98,18 +109,27 @@ def send(s: State) -> Next:
 
 
 def _sent(s: State, version: int) -> Next:
+    if ORIGINAL < version < s.shows:
+        s = s._replace(harm="an older version was written over a newer one")
     yield "change", s.applied(version)._replace(at="answered")
     if s.faults:
         less = s._replace(faults=s.faults - 1)
         yield "lost after", less.applied(version)._replace(at="doubt")
         yield "lost before", less._replace(at="doubt")
-        yield "throttled", less._replace(at="")
+        yield "throttled", less._replace(at="refused")
         yield "ghost", less._replace(at="doubt", late=(*s.late, Late(version, older=False)))
 
 
 def settle(s: State) -> Next:
     if s.run == "carry" and s.at == "answered":
         yield "settle", s._replace(known=s.hand, print=s.reads[s.hand], at="")
+
+
+def stay(s: State) -> Next:
+    """It was certainly not changed: the ledger says so again. Of a rollback nothing was marked."""
+    if s.at == "refused":
+        known, print = s.was if s.run == "carry" else (s.known, s.print)
+        yield "not changed", s._replace(known=known, print=print, at="")
 
 
 def doubt(s: State) -> Next:
@@ -179,13 +199,13 @@ def give_up(s: State) -> Next:
 
 
 def _cut_off(s: State) -> State:
-    return s._replace(run="", hand=ORIGINAL, at="", sure=False, cut=True, faults=s.faults - 1)
+    return s._replace(run="", hand=ORIGINAL, at="", was=(ORIGINAL, ""), sure=False, cut=True, faults=s.faults - 1)
 
 
 STEPS: Mapping[str, Step] = {
     step.__name__: step
     for step in (
-        *(begin, read, same, outlast, mark, send, settle, doubt, end, another),
+        *(begin, read, read_late, same, outlast, mark, send, settle, stay, doubt, end, another),
         *(roll_back, restore, end_undo),
         *(land, edit, kill, give_up),
     )

@@ -43,7 +43,32 @@ def test_every_step_of_the_model_is_taken_somewhere() -> None:
 
 def send_without_a_mark(s: State) -> Next:
     for word, t in change.mark(s):
-        yield word, t._replace(print=s.print)
+        yield word, t._replace(known=s.known, print=s.print)
+
+
+def mark_without_the_version(s: State) -> Next:
+    for word, t in change.mark(s):
+        yield word, t._replace(known=s.known)
+
+
+def believe_a_list_that_lags(s: State) -> Next:
+    yield from change.read_late(s)
+    if s.run == "carry" and not s.at and s.print == "?":
+        for version in range(s.known):
+            yield "read late", s._replace(hand=version, at="read")
+
+
+def look_at_newer_versions_only(s: State) -> Next:
+    if s.version > s.known or not s.print:
+        yield from change.read(s)
+
+
+def say_that_all_is_as_it_was(s: State) -> Next:
+    if s.at == "doubt" and s.run == "carry":
+        known, print = s.was
+        yield "again", s._replace(known=known, print=print, at="", sure=False)
+    else:
+        yield from change.doubt(s)
 
 
 def mark_after_the_change(s: State) -> Next:
@@ -97,11 +122,16 @@ def restore_once(s: State) -> Next:
         yield "undone", s._replace(run="", at="", sure=False, wave="undone", known=change.ORIGINAL, print="")
 
 
+OVER = "an older version was written over a newer one"
 OLDER, UNLIKE, UNDONE = "an older change was applied", "does not read as the ledger says", "it is not as it was"
 
 WRONG: list[tuple[Mapping[str, Step], str]] = [
     ({"mark": send_without_a_mark}, UNLIKE),
     ({"mark": send_without_a_mark, "settle": mark_after_the_change}, UNLIKE),
+    ({"mark": mark_without_the_version}, OVER),
+    ({"read_late": believe_a_list_that_lags}, OVER),
+    ({"read": look_at_newer_versions_only}, "never ends"),
+    ({"doubt": say_that_all_is_as_it_was}, UNLIKE),
     ({"mark": send_at_once}, OLDER),
     ({"begin": forget_what_was_cut_off}, OLDER),
     ({"another": forget_it_after_another_run}, OLDER),

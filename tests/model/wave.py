@@ -170,6 +170,7 @@ def settle(shape: Shape, s: State, i: int) -> Next:
         yield "settle", s.put(i, at="", entry=entry, target=True, intent=False)
         if at == "answered again":  # the intent is of an attempt before this one, and is cleared up later
             yield "settle", s.put(i, at="", entry=entry, target=True)
+            yield "settle", s.put(i, at="kept", entry=entry, target=True)  # it was there already
     elif at == "found":
         yield "settle", s.put(i, at="kept", entry=entry, target=True)
     elif at == "kept":

@@ -110,12 +110,16 @@ def test_a_computed_priority_is_reported_and_its_causes_are_written():
     assert isinstance(outcomes[1], Written)
 
 
-def test_creating_again_does_not_hide_a_dropped_field():
+def test_what_is_there_already_is_told_so_and_a_dropped_field_shows_when_it_is_updated():
     async def run(connector):
         await connector.create("incident", writes(1, subcategory="vpn"))
-        return await connector.create("incident", writes(1, subcategory="vpn"))
+        (there,) = await connector.create("incident", writes(1, subcategory="vpn"))
+        return there, await connector.update(
+            "incident", [writes(1, subcategory="vpn")[0]._replace(target=there.target)]
+        )
 
-    (outcome,) = on(double(3, unwritable=["incident.subcategory"]), run)
+    there, (outcome,) = on(double(3, unwritable=["incident.subcategory"]), run)
+    assert isinstance(there, Written) and not there.created
     assert outcome == Rejected("X0000", "field not writable", "subcategory")
 
 

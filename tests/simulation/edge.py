@@ -61,6 +61,8 @@ class System:
         self.before: dict[tuple[str, str], list[tuple[float, Record | None]]] = {}  # until when it was so
         self.witness: Callable[[str, str, Sequence[Any], bool], None] = lambda _call, _entity, _writes, _late: None
         self.chance = Random(f"system {world.plan.seed} {name}")
+        # The key is there already: some systems take that for an update, others leave the record as it is.
+        self._keeps = options.get("creates") == "native" and world.plan.leaves
 
     def remember(self, entity: str, key: str) -> None:
         """Call before a person changes this record: lists may go on to show it as it is."""
@@ -102,8 +104,15 @@ class System:
         if entity == "link":
             orphans |= {w.xid for w in writes if w.fields["from"] not in issues or w.fields["to"] not in issues}
         hung = [write for write in writes if write.xid not in orphans]
-        done = iter(await self.server.create(entity, hung) if hung else ())
+        done = iter(await self._created(entity, hung) if hung else ())
         return [Rejected(w.xid, "what it hangs on is gone") if w.xid in orphans else next(done) for w in writes]
+
+    async def _created(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        owner = self.store.tables[entity].owner
+        there = {write.xid: owner[write.xid] for write in writes if write.xid in owner} if self._keeps else {}
+        fresh = [write for write in writes if write.xid not in there]
+        done = iter(await self.server.create(entity, fresh) if fresh else ())
+        return [Written(w.xid, there[w.xid], created=False) if w.xid in there else next(done) for w in writes]
 
 
 class _Way:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from engine.flow import Flow
-from engine.model import CHANGING
+from engine.model import CHANGING, Bucket
 
 _PARTS = ("issue", "comment", "attachment")  # links have no line of their own, and are looked for before they are made
 _TIED = {"above"}  # written by the second pass, and known to it by its reference until it is done
@@ -34,14 +34,17 @@ def unforeseen(ledger: Path, flows: Iterable[Flow], call: str, entity: str, writ
             undo = _undo(raw)
             for write in writes:
                 target = write if isinstance(write, str) else write.target
-                number, key, print = lines.get(target, (0, "", ""))
+                number, key, print, bucket = lines.get(target, (0, "", "", 0))
                 if not key:
                     yield f"{call} {entity} {target} leaves, and the ledger does not know it"
                 elif key in undo.get(number, ()):
                     continue
                 elif call == "delete":
                     yield f"{call} {entity} {target} leaves, and no rollback had said so"
-                elif call != "move" and not set(write.fields) <= _TIED and print not in ("", CHANGING):
+                elif call == "move":
+                    if bucket != Bucket.IN_FLIGHT:
+                        yield f"{call} {entity} {target} leaves, and its record is not in flight"
+                elif set(write.fields) != _TIED and print not in ("", CHANGING):
                     yield f"{call} {entity} {target} leaves while the ledger still says what it shows"
 
 
@@ -55,15 +58,17 @@ def _creates(
     yield from (f"a create of {write.xid} leaves without an intent" for write in writes if write.xid not in intended)
 
 
-def _lines(raw: sqlite3.Connection, entities: Sequence[int], writes: Sequence[Any]) -> dict[str, tuple[int, str, str]]:
-    """By id at the target: (entity, key, fingerprint)."""
+def _lines(
+    raw: sqlite3.Connection, entities: Sequence[int], writes: Sequence[Any]
+) -> dict[str, tuple[int, str, str, int]]:
+    """By id at the target: (entity, key, fingerprint, bucket)."""
     targets = [write if isinstance(write, str) else write.target for write in writes]
     rows = raw.execute(
-        "SELECT target, entity, key, print FROM entry WHERE entity IN (SELECT value FROM json_each(?)) "
+        "SELECT target, entity, key, print, bucket FROM entry WHERE entity IN (SELECT value FROM json_each(?)) "
         "AND target IN (SELECT value FROM json_each(?))",
         (orjson.dumps(entities).decode(), orjson.dumps(targets).decode()),
     )
-    return {target: (entity, key, print) for target, entity, key, print in rows}
+    return {target: line for target, *line in rows}
 
 
 def _undo(raw: sqlite3.Connection) -> dict[int, set[str]]:

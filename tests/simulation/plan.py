@@ -125,6 +125,7 @@ class Plan:
     ends_undone: bool  # the last act undoes every wave
     plain: bool = False  # one wave, and only what the model of a wave knows
     lively: bool = False  # plain, and people edit at the source
+    leaves: bool = False  # a target whose keys are ours to choose leaves what is there under one as it is
     by_door: bool = False  # commands come as requests to the engine's door
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     existing: bool = False  # some of the records are at the target before anybody moves them
@@ -147,6 +148,7 @@ class Plan:
 TWISTED = 5_000_000  # seeds from here on are harsh nights that `twists` makes worse
 _MILD = 10_000  # seeds below are nights with some rest in them
 SIZED = 10_000_000  # seeds from here on are nights of all sizes, most of them small
+_YOUNG = 100_000_000  # seeds from here on may have all that came later: a seed stays the night it was
 
 
 def draw(seed: int) -> Plan:
@@ -158,7 +160,8 @@ def draw(seed: int) -> Plan:
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
-        plan = replace(plan, lively=plan.plain and seed >= _LIVELY)
+        plan = replace(plan, lively=plan.plain and seed >= _YOUNG)
+        plan = replace(plan, leaves=seed >= _YOUNG and Random(f"leaves {seed}").random() < 0.5)
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
@@ -217,14 +220,10 @@ def _overtaking(seed: int, plan: Plan) -> Plan:
     )
 
 
-_LIVELY = 100_000_000  # seeds from here on have edits at the source in plain nights, too
-_WAKING = 100_000_000  # seeds from here on may have waits that end too soon
-
-
 def _waking(seed: int, plan: Plan) -> Plan:
     """In one night of six, waits end too soon; and there are calls without an answer, which are what waits are for."""
     chance = Random(f"waking {seed}")
-    if seed < _WAKING or chance.random() > 1 / 6:
+    if seed < _YOUNG or chance.random() > 1 / 6:
         return plan
     early = Fault(3_000, "early wake", "", "", 0.0, plan.length, chance.choice((0.3, 1.0)), chance.choice((0.1, 0.5)))
     ghosts = []
@@ -266,7 +265,7 @@ def _at_a_point(seed: int, plan: Plan) -> Plan:
 _OF_IMAGES = ("image", "keep_key")
 
 
-_YOUNGER = {"changing": 100_000_000}  # points that came later, and the first seed that draws each: a seed is one night
+_YOUNGER = {"changing": _YOUNG}  # points that came later, and the first seed that draws each: a seed is one night
 
 
 @cache
