@@ -91,6 +91,10 @@ class Conductor:
                 self.refuse_when_busy()
             yield planned
 
+    def wrote(self) -> None:
+        """Something left for a target outside of a run: it may come as late as what a run sent."""
+        self._last_end = self._clock.monotonic()
+
     async def afresh(self) -> Assembly:
         """The migration as its folder stands now; while a run goes on, as it stood when that began."""
         async with self._one_at_a_time:

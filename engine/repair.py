@@ -198,5 +198,8 @@ class Repairs:
         assert isinstance(target, Undo)
         known = await self._ledger.known(flow.entity, list(keys))
         writes = [Write(flow.xid(key), {}, entry.target) for key, entry in known.items()]
-        for at in range(0, len(writes), _BATCH):
-            await ask_once(target.restore, flow.target_entity, writes[at : at + _BATCH])
+        try:
+            for at in range(0, len(writes), _BATCH):
+                await ask_once(target.restore, flow.target_entity, writes[at : at + _BATCH])
+        finally:
+            self._conductor.wrote()

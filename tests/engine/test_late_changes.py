@@ -11,10 +11,13 @@ import pytest
 
 from connectors import memory
 from connectors.kit.contract import Creates, Traits
+from connectors.kit.errors import ConnectorError
 from connectors.memory.connector import Memory
 from connectors.memory.store import ME
+from engine.compare import EXTERNAL_ID, Difference, Kind
+from engine.repair import Repairs
 from engine.rollback import Rollbacks
-from engine.wire import Retry, Rollback, Run
+from engine.wire import Repair, Retry, Rollback, Run
 from tests.engine.comparing_night import drift, soil, target_of
 from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 from tests.engine.test_existing import prepared
@@ -182,6 +185,31 @@ def test_a_record_that_was_closed_by_a_rollback_is_not_opened_again_by_a_late_ch
         await clock.sleep(2 * LATE)
         right.apply_late()
         assert {record.fields["status"] for record in right.records("issue")} == {"withdrawn"}
+
+    asyncio.run(work())
+
+
+def test_our_id_that_a_repair_puts_back_late_is_not_on_a_record_that_a_rollback_has_given_back(tmp_path: Path) -> None:
+    prepared(tmp_path, n=12, target=f"{{ creates: strong, late_commit: {LATE} }}")
+    right = memory.store(f"{tmp_path.name}-right")
+
+    async def work() -> None:
+        clock = Waiting()
+        assert await given(tmp_path, clock, RUN, HASTE)
+        right.tables["issue"].sign("T04", "")
+        async with engine(tmp_path, clock, HASTE) as it:
+            await clock.sleep(3 * LATE)
+            number = await it.ledger.entity("incident")
+            torn = Difference("incident", "I0004", Kind.CHANGED, EXTERNAL_ID, "T04", "I0004")
+            await it.ledger.drifts.found(1, number, [], ["I0004"], [torn])
+            right.faults.add("late", "restore", times=1, seconds=LATE - 1)
+            with pytest.raises(ConnectorError):
+                await Repairs(it.conductor, it.ledger, clock).repair(Repair(wave="pilot", by="ana"))
+            await Rollbacks(it.conductor, it.ledger).roll_back(BACK)
+            await done(it)
+        await clock.sleep(2 * LATE)
+        right.apply_late()
+        assert "T04" not in right.tables["issue"].xids
 
     asyncio.run(work())
 
