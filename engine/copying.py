@@ -170,7 +170,10 @@ class Copier:
                 return found
             part = await self._patience.ask(flow.source.changes, self._scope, position)
             self.restless = self.restless or bool(part.changes)
-            versions = {change.key: change.version for change in part.changes if not change.deleted}
+            versions: dict[str, str] = {}
+            for change in part.changes:  # a feed may repeat itself, and out of order: the newest counts
+                if not change.deleted:
+                    versions[change.key] = max(change.version, versions.get(change.key, ""))
             _refuse_nul(versions, flow)
             known = await context.ledger.known(flow.entity, list(versions)) if versions else {}
             newer = [key for key, version in versions.items() if _is_newer(version, known.get(key))]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from connectors.kit.contract import Failed, Move, Outcome, Record, Write
+from connectors.kit.contract import Failed, Move, Outcome, Readback, Record, Write
 from connectors.kit.errors import InDoubt, Unavailable
 from engine.calls import outlast, send
 from engine.context import Context
@@ -81,8 +81,14 @@ class Pipeline:
         known = await self._context.ledger.known(flow.entity, keys)
         aside = 0
         if known:
+            if parents:
+                known |= await self._gone_with_another(flow, known)
             if not newest:
-                records = [record for record in records if not _before_its_change(record, known.get(record.key))]
+                late = dict.fromkeys(r.key for r in records if _is_outdated(r, known.get(r.key)))
+                records = [record for record in records if record.key not in late]
+                elsewhere = [key for key in late if known[key].wave != self._context.wave]
+                if elsewhere and not parents:  # by key, should the other wave have let go of them
+                    await self._context.ledger.overlap(self._context.wave, flow.entity, elsewhere)
             records = await self._to_do(flow, records, known, again, hanging=bool(parents))
             taken_up = {record.key for record in records}
             aside = sum(1 for entry in known.values() if self._is_aside(entry) and entry.key not in taken_up)
@@ -212,6 +218,23 @@ class Pipeline:
             raise broken or Unavailable(f"{len(doubtful)} updates of {flow.target_entity} got no answer")
         return written + same
 
+    async def _gone_with_another(self, flow: Flow, known: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Of what comes over from another wave: what hung on a record that somebody removed is made anew on this."""
+        coming = {
+            entry.target: entry
+            for entry in known.values()
+            if entry.wave != self._context.wave and entry.target and entry.bucket not in _A_PERSONS
+        }
+        if not coming or not isinstance(flow.target, Readback):
+            return {}
+        async with self._context.pacing.step(self._context.name):
+            standing = await flow.target.stand(flow.target_entity, list(coming), ())
+        return {
+            entry.key: entry._replace(target="", version="", print="")
+            for target, entry in coming.items()
+            if target not in standing
+        }
+
     async def _leaving(self, flow: Flow, jobs: Sequence[Job]) -> None:
         """Should the answer be lost, and the source go back to what it was, they are still to be written."""
         if known := [(job.key, job.record.version, CHANGING) for job in jobs if job.entry.print]:
@@ -266,6 +289,6 @@ class Pipeline:
         return await self.carry(child, records, parents, again=again)
 
 
-def _before_its_change(record: Record, entry: Entry | None) -> bool:
-    """A newer version of it was on its way: a list that lags shows it as it was before."""
-    return entry is not None and entry.print == CHANGING and record.version < entry.version
+def _is_outdated(record: Record, entry: Entry | None) -> bool:
+    """A newer version of it was carried, or is on its way: a list that lags shows it as it was before."""
+    return entry is not None and record.version < entry.version

@@ -226,11 +226,11 @@ def _judge(
     if not entry.target:
         kept = {Bucket.IN_DOUBT: Fate.IN_DOUBT, Bucket.EXCLUDED: Fate.STAYS}
         return Seen(entry, kept.get(entry.bucket, Fate.NEVER))
-    if standing is None:
-        return Seen(entry, Fate.REMOVE if intended else Fate.GONE)
     taken = images.get(entry.key)
     if taken is not None and taken.target != entry.target:
         taken = None  # that one is gone, and we created another
+    if standing is None:
+        return Seen(entry, Fate.REMOVE if intended and taken is None else Fate.GONE)
     touch = _since(taken, entry.target, touch)
     if touch is not None:
         return Seen(entry, Fate.EDITED, touch)

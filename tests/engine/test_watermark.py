@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from connectors import memory
+from connectors.kit.contract import Changes, Page, Record, Scope
+from connectors.memory.connector import Memory
 from engine.clock import Clock
 from engine.ledger import Ledger
 from engine.model import Bucket, Entry, SetAside
@@ -46,6 +48,38 @@ def test_the_watermark_moves_after_what_it_passes_was_carried_and_stays_there(tm
             assert "advance" in points
             assert points.index("written") < points.index("advance")
             assert await it.ledger.position(wave, entity) > before  # type: ignore[operator]
+
+    go(work)
+
+
+def test_a_feed_that_repeats_itself_out_of_order_does_not_hide_the_newest_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a list that lags show it: what the feed says is all there is."""
+    changes, read, was = Memory.changes, Memory.read, dict[str, Record]()
+
+    async def lagging(self: Memory, scope: Scope, span: str, limit: int) -> Page:
+        page = await read(self, scope, span, limit)
+        return page._replace(records=[was.get(record.key, record) for record in page.records])
+
+    async def older_ones_last(self: Memory, scope: Scope, position: str) -> Changes:
+        told = await changes(self, scope, position)
+        return told._replace(changes=[*told.changes, *(each._replace(version="") for each in told.changes)])
+
+    write(tmp_path)
+
+    async def work() -> None:
+        async with night(tmp_path) as it:
+            fill(it.left, 20, bad=0)
+            await it.run("pilot")
+            before = it.left.get("incident", "I0004")
+            assert before is not None
+            was["I0004"] = before
+            monkeypatch.setattr(Memory, "changes", older_ones_last)
+            monkeypatch.setattr(Memory, "read", lagging)
+            it.left.edit("incident", "I0004", {"short_description": "changed since"})
+            await it.run("pilot")
+            assert "changed since" in {record.fields["title"] for record in it.right.records("issue")}
 
     go(work)
 
