@@ -6,7 +6,7 @@ from tests.bench import attached
 
 
 def test_slices_of_a_run_alternate_between_readers_who_read_and_none() -> None:
-    slices = attached.measure(60_000, 5, 0.1)
+    slices = attached.measure(200_000, 5, 0.1)
     assert len(slices) >= 2
     assert [one.attached for one in slices[:2]] == [False, True]
     assert all(one.records > 0 and one.seconds > 0 for one in slices)
