@@ -155,7 +155,8 @@ class Sides:
         if there.xid != flow.xid(entry.key) and (there.xid or flow.writes.creates is not Creates.NONE):
             yield one(Kind.CHANGED, EXTERNAL_ID)
         kind = Kind.CHANGED
-        if entry.print not in ("", CHANGING, fingerprint(mapped, form_of(flow.mapper), self._secret)):
+        told = entry.print not in ("", CHANGING)
+        if told and entry.print != fingerprint(mapped, form_of(flow.mapper), self._secret):
             kind = Kind.MAPPING
         for name in unlike(wanted, target.canonical(flow.target_entity, wanted), there.fields):
             yield one(kind, name)
