@@ -5,8 +5,8 @@ is what cannot be cut in two by a kill: one durable write of the ledger, or one 
 (what the engine has in hand) and nothing else. Time is not counted: a wait for the settle horizon is a guard that
 lets a step happen only when nothing is late and nothing is hidden any more.
 
-Left out: versions (an update is a copy of itself; `change.py` has them), ties, several waves, pages of a chunk, and
-children added later.
+Left out: versions (an update is a copy of itself; `change.py` has them), ties, waves that share records, pages of a
+chunk, and children added later.
 """
 
 from __future__ import annotations
@@ -212,7 +212,9 @@ def clear_up(shape: Shape, s: State, i: int) -> Next:
     ends = (s.wave == "working" and s.chunk == "done") or (s.wave == "rolling_back" and s.stage == 0)
     if not (ends and one.intent and not one.at and may(s)):
         return
-    if wanted(shape, s, i) and not one.entry:
+    parent = shape.parents[i]
+    gone = parent is not None and not s.items[parent].source  # and what hangs on it is not seen any more
+    if wanted(shape, s, i) and not one.entry and not gone:
         return  # it is carried first
     if one.target:
         yield "clear_up", s.put(i, intent=False, entry=one.entry or "left")

@@ -35,16 +35,13 @@ EDITION
     children:
       - { entity: comment, target: comment, fields: { body: text, rev: rev } }
 ATTACHMENTS
-    references:
-      - { from: parent, to: incident, REFERENCE }
+REFERENCES
 waves:
-  - { wave: pilot, filters: { incident: "region = EMEA" }, SIZE }
-VIP
-  - { wave: rest, after: [pilot], filters: { incident: "" }, SIZE }
+WAVES
 """
 
-
-_VIP = """  - { wave: vip, filters: { incident: "priority = 1" }, SIZE }
+_REFERENCES = """    references:
+      - { from: parent, to: incident, REFERENCE }
 """
 
 
@@ -56,16 +53,27 @@ def migration(folder: Path, plan: Plan, edition: int = 0) -> Migration:
     existing = "    existing: { match: number, by: number }\n"
     book = book.replace("EXISTING\n", existing if plan.existing else "")
     book = book.replace("EDITION\n", "      number: number\nEDITION\n" if plan.existing else "EDITION\n")
-    book = book.replace("VIP\n", _VIP if "three waves" in plan.twists else "")
     book = book.replace(
         "EDITION\n", f'      edition: {{ constant: "{edition}" }}\n' if "new mappings" in plan.twists else ""
     )
+    book = book.replace("REFERENCES\n", "" if plan.plain else _REFERENCES)
     book = book.replace("REFERENCE", "field: above" if plan.field_reference else "link: Relates")
-    book = book.replace("SIZE", f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}")
-    if plan.plain:
-        pilot, references = book.index("  - { wave: pilot"), book.index("    references:")
-        book = book[:references] + "waves:\n" + book[pilot:].partition("\n")[2].replace(", after: [pilot]", "")
+    book = book.replace("WAVES\n", _waves(plan))
     return replace(_loaded(_MIGRATION.replace("LEFT", limits).replace("RIGHT", limits), book), folder=folder)
+
+
+def _waves(plan: Plan) -> str:
+    """In a plain night no record is in two of them."""
+    filters = {"pilot": "region = EMEA", "vip": "priority = 1", "rest": ""}
+    if plan.plain and "pilot" in plan.waves:
+        filters["rest"] = "region = AMER"
+    size = f"chunk: {plan.chunk}, workers: {plan.workers}, prove: {plan.prove}"
+    after = {"rest": ["pilot"]} if "pilot" in plan.waves else {}
+    return "".join(
+        f'  - {{ wave: {wave}, after: {after.get(wave, [])}, filters: {{ incident: "{filters[wave]}" }}, {size} }}\n'
+        for wave in filters
+        if wave in plan.waves
+    )
 
 
 @cache

@@ -79,8 +79,7 @@ async def _whole(world: World, folder: Path) -> Operator:
     people.fill()
     disk = Disk(folder, world)
     operator = Operator(world, disk, systems, migration(folder, plan))
-    follower = Follower(world, disk, "rest") if plan.plain else None
-    world.follower = follower
+    follower = world.follower = Follower(world, disk) if plan.plain else None
     world.imaged = lambda: imaged(disk.path)
     world.busy = lambda: operator.life is not None and not operator.life.dead and operator.life.busy
     working = [asyncio.ensure_future(work) for work in (people.work(), *turns(operator, world, folder))]

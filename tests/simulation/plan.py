@@ -123,7 +123,8 @@ class Plan:
     pace_target: float
     rough: bool  # people also delete at the target
     ends_undone: bool  # the last act undoes every wave
-    plain: bool = False  # one wave, and only what the model of a wave knows
+    plain: bool = False  # only what the model of a wave knows
+    waves: tuple[str, ...] = ("pilot", "rest")
     lively: bool = False  # plain, and people edit at the source
     leaves: bool = False  # a target whose keys are ours to choose leaves what is there under one as it is
     by_door: bool = False  # commands come as requests to the engine's door
@@ -149,6 +150,7 @@ TWISTED = 5_000_000  # seeds from here on are harsh nights that `twists` makes w
 _MILD = 10_000  # seeds below are nights with some rest in them
 SIZED = 10_000_000  # seeds from here on are nights of all sizes, most of them small
 _YOUNG = 100_000_000  # seeds from here on may have all that came later: a seed stays the night it was
+_STEERED = 1_000_000_000  # seeds from here on: a night that the model knows has more runs, and may have two waves
 
 
 def draw(seed: int) -> Plan:
@@ -160,7 +162,7 @@ def draw(seed: int) -> Plan:
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
-        plan = replace(plan, lively=plan.plain and seed >= _YOUNG)
+        plan = _steered(seed, replace(plan, lively=plan.plain and seed >= _YOUNG))
         plan = replace(plan, leaves=seed >= _YOUNG and Random(f"leaves {seed}").random() < 0.5)
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
     if seed >= _MILD:
@@ -278,10 +280,11 @@ def _points(seed: int) -> tuple[str, ...]:
 
 
 def _plain(chance: Random, plan: Plan) -> Plan:
-    """What the model leaves out is left out: versions, ties, several waves, lists that show what is no more."""
+    """What the model leaves out is left out: ties, waves that share records, lists that show what is no more."""
     plan = replace(
         plan,
         plain=True,
+        waves=("rest",),
         records=chance.randint(2, 5),
         comments=1,
         length=chance.choice((20.0, 60.0)),
@@ -302,6 +305,30 @@ def _plain(chance: Random, plan: Plan) -> Plan:
 
 
 _UNKNOWN = ("stale list", "miscount")  # to the model
+
+
+def _steered(seed: int, plan: Plan) -> Plan:
+    """In a plain night something has to be carried: it begins with a run, whatever ends one is often followed by
+    another, and what keeps every call from its system is soon over. Half of them have two waves, which share no record.
+    """
+    chance = Random(f"steered {seed}")
+    if not plan.plain or seed < _STEERED:
+        return plan
+    waves = chance.choice((("rest",), ("pilot", "rest")))
+    acts: list[Act] = []
+    for act in plan.acts:
+        what = act.what if acts else "run"
+        what = "run one" if what == "run" and chance.random() < 0.2 else what
+        acts.append(replace(act, what=what, wave=chance.choice(waves)))
+        if what in ("pause", "stop", "roll back") and chance.random() < 0.7:
+            again = (Act(chance.random() * 4, "resume", "", 0.0), Act(chance.random() * 2, "run", "", 0.0))
+            acts.extend(again)
+    faults = [replace(f, end=min(f.end, f.start + plan.length / 8)) if f.name in _TOTAL else f for f in plan.faults]
+    records = plan.records + len(waves) - 1
+    return replace(plan, waves=waves, records=records, faults=tuple(faults), acts=tuple(acts))
+
+
+_TOTAL = ("away", "locked out", "full disk", "disk error")
 
 
 def _early(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:

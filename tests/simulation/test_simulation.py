@@ -102,6 +102,14 @@ def test_nights_of_all_kinds_are_drawn() -> None:
     assert sum(plan.by_door for plan in plans) > 20
 
 
+def test_nights_held_against_the_model_have_something_to_carry_in_one_wave_and_in_two() -> None:
+    plans = [plan for plan in map(draw, range(1_000_000_000, 1_000_000_150)) if plan.plain]
+    assert {len(plan.waves) for plan in plans} == {1, 2}
+    stories = [play(plan).story for plan in plans]
+    nights = [story[: next(n for n, line in enumerate(story) if "dawn:" in line)] for story in stories]
+    assert sum(any(" create issue" in line for line in night) for night in nights) > 0.7 * len(nights)
+
+
 def test_what_a_night_met_is_counted() -> None:
     met = Met()
     for seed in [seed for seed in range(SIZED, SIZED + 200) if draw(seed).plain and draw(seed).by_door][:3]:

@@ -64,6 +64,8 @@ def twisted(seed: int, plan: Plan) -> Plan:
     target = {**plan.target, "creates": "none"} if "nobody can tell" in twists else plan.target
     if "nobody can tell" in twists:  # of links, too: there a second one is made when an answer is lost
         plan = replace(plan, field_reference=True)
+    if "three waves" in twists:
+        plan = replace(plan, waves=("pilot", "vip", "rest"))
     return replace(plan, twists=twists, faults=tuple(faults), acts=acts, target=target)
 
 
