@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from connectors.kit.contract import Feed, Page, Record, Scope, Write
+from connectors.kit.contract import Feed, Page, Scope, Write
 from connectors.kit.errors import ConnectorError
 from engine.context import Context
 from engine.errors import Refused
@@ -17,14 +17,14 @@ from engine.patience import Patience
 from engine.pipeline import Pipeline
 
 
-class Filled(NamedTuple):
-    """A chunk that is open in the ledger, with its records in hand."""
+class Opened(NamedTuple):
+    """A chunk that is open in the ledger. `page`: all of it, as it was just read, or None to read it again."""
 
     span: str
-    records: list[Record]
+    page: Page | None = None
 
 
-Queue = asyncio.Queue[Filled | None]
+Queue = asyncio.Queue[Opened | None]
 
 
 class Copier:
@@ -83,7 +83,8 @@ class Copier:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._work(queue))
-            await self._refill(queue)
+            for chunk in await self._context.ledger.open_chunks(self._context.wave, self._flow.entity):
+                await queue.put(Opened(chunk.span))  # open when the last engine ended
             async with asyncio.TaskGroup() as readers:
                 for lane, rest in lanes.items():
                     readers.create_task(self._read(readers, queue, lane, rest))
@@ -91,40 +92,35 @@ class Copier:
                 await queue.put(None)
         return any(rest is not None for rest in lanes.values())
 
-    async def _refill(self, queue: Queue) -> None:
-        """Read again the chunks that were open when the last engine ended."""
-        for chunk in await self._context.ledger.open_chunks(self._context.wave, self._flow.entity):
-            records: list[Record] = []
-            span: str | None = chunk.span
-            while span is not None:
-                page = await self._page(span)
-                records += page.records
-                span = page.rest
-            await queue.put(Filled(chunk.span, records))
-
     async def _read(self, group: asyncio.TaskGroup, queue: Queue, lane: int, rest: str | None) -> None:
         ahead = group.create_task(self._page(rest)) if rest is not None else None
         while ahead is not None:
             page = await ahead
             # The next page comes while this one is written down and waits for a worker.
             ahead = group.create_task(self._page(page.rest)) if page.rest is not None else None
-            _refuse_nul((record.key for record in page.records), self._flow)
             await self._context.ledger.open_chunk(
                 self._context.wave, self._flow.entity, lane, page.span, page.rest, len(page.records)
             )
             self._context.telemetry.count("read", len(page.records))
             if page.records:
-                await queue.put(Filled(page.span, page.records))
+                await queue.put(Opened(page.span, page._replace(rest=None)))
 
     async def _page(self, span: str) -> Page:
         limit = min(self._chunk, self._flow.reads.page)
-        return await self._patience.ask(self._flow.source.read, self._scope, span, limit)
+        page = await self._patience.ask(self._flow.source.read, self._scope, span, limit)
+        _refuse_nul((record.key for record in page.records), self._flow)
+        return page
 
     async def _work(self, queue: Queue) -> None:
         while (chunk := await queue.get()) is not None:
-            aside = await self._patience.persist(self._pipeline.carry, self._flow, chunk.records)
+            aside = 0
+            page: Page | None = chunk.page or await self._page(chunk.span)
+            while page is not None:
+                aside += await self._patience.persist(self._pipeline.carry, self._flow, page.records)
+                self._context.telemetry.count("settled", len(page.records))
+                # Read again it may have grown, the last one of a lane by all that is new: still a chunk at a time.
+                page = await self._page(page.rest) if page.rest is not None else None
             await self._context.ledger.close_chunk(self._context.wave, self._flow.entity, chunk.span, aside=aside > 0)
-            self._context.telemetry.count("settled", len(chunk.records))
 
     async def finish(self) -> None:
         """What no chunk brings: records whose place a person has told, and those that another wave has let go of."""

@@ -27,6 +27,9 @@ class Bucket(IntEnum):
 ASIDE = (Bucket.IN_DOUBT, Bucket.QUARANTINED, Bucket.EXCLUDED, Bucket.CONFLICT, Bucket.EDITED)
 """Where a record waits for somebody, with a cause."""
 
+A_PERSONS = (Bucket.IN_DOUBT, Bucket.EXCLUDED, Bucket.EDITED)
+"""From where only a person moves it, whatever becomes of it at the source."""
+
 
 STALE = "!"
 """In place of the version of an entry that is done, and will be carried again whatever its version is."""

@@ -19,12 +19,10 @@ from engine.flow import Flow
 from engine.intents import Creator
 from engine.jobs import Job, sort
 from engine.mapping import Mapped, Refused
-from engine.model import ASIDE, CHANGING, STALE, Bucket, Entry, SetAside
+from engine.model import A_PERSONS, ASIDE, CHANGING, STALE, Bucket, Entry, SetAside
 from engine.settling import finish, settle
 
 _UNFINISHED = (Bucket.IN_FLIGHT, Bucket.LEFT)  # on the way, or back in scope
-
-_A_PERSONS = (Bucket.IN_DOUBT, Bucket.EXCLUDED, Bucket.EDITED)  # only a person moves it from there
 
 
 class Pipeline:
@@ -133,7 +131,7 @@ class Pipeline:
                 to_do.append(record)
             elif entry.wave != self._context.wave and entry.bucket is not Bucket.LEFT and not hanging:
                 elsewhere.append(record.key)
-            elif entry.bucket not in _A_PERSONS:
+            elif entry.bucket not in A_PERSONS:
                 unfinished = entry.bucket in _UNFINISHED or (again and entry.bucket is not Bucket.SYNCED)
                 unfinished = unfinished or entry.wave != self._context.wave
                 older = record.version > entry.version or entry.version == STALE
@@ -199,7 +197,7 @@ class Pipeline:
                 changed.append(job)
         if changed and not flow.writes.updates:
             cause = f"changed at the source after it was moved, and {flow.target_entity} cannot be updated"
-            await settle(self._context, flow, same, [job.set_aside(cause) for job in changed], updated=True)
+            await settle(self._context, flow, same, [job.set_aside(cause) for job in changed])
             return same
         if changed:
             await outlast(self._context, flow, self._context.cut_off)
@@ -211,7 +209,7 @@ class Pipeline:
         outcomes += await send(self._context, flow, flow.target.update, others, leaving) if others else []
         await self._stayed(flow, [*first, *others], outcomes)
         written, aside, doubtful, broken = sort([*first, *others], outcomes)
-        await settle(self._context, flow, written + same, aside, updated=True)
+        await settle(self._context, flow, written + same, aside)
         if doubtful:
             await outlast(self._context, flow, self._context.clock.monotonic())
         if broken is not None or doubtful:
@@ -223,7 +221,7 @@ class Pipeline:
         coming = {
             entry.target: entry
             for entry in known.values()
-            if entry.wave != self._context.wave and entry.target and entry.bucket not in _A_PERSONS
+            if entry.wave != self._context.wave and entry.target and entry.bucket not in A_PERSONS
         }
         if not coming or not isinstance(flow.target, Readback):
             return {}

@@ -16,7 +16,6 @@ async def settle(
     written: Sequence[Job],
     aside: Sequence[SetAside] = (),
     *,
-    updated: bool = False,
     intent: int | None = None,
     in_doubt: Sequence[tuple[str, str]] = (),
     bucket: Bucket = Bucket.QUARANTINED,
@@ -24,7 +23,7 @@ async def settle(
 ) -> None:
     """`written` exist at the target now; `aside` go to `bucket` with their cause; `in_doubt` keeps the intent open.
 
-    `updated`: they existed before, and may refer to others than then. Not `stamped`: nobody knows in which version.
+    Not `stamped`: nobody knows in which version.
     """
     if not (written or aside or intent is not None):
         return
@@ -43,7 +42,8 @@ async def settle(
         [job.entry for job in written],
         aside,
         references=references,
-        replace_references=updated and bool(ties),
+        # What was met before may refer to others by now, whether it is changed or made anew.
+        replace_references=bool(ties) and any(job.entry.wave for job in written),
         soils=_soils(flow, written),
         intent=intent,
         in_doubt=in_doubt,

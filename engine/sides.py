@@ -19,7 +19,7 @@ from engine.flow import Flow
 from engine.inquiry import Ask
 from engine.ledger import Ledger
 from engine.mapping import Mapped, Refused
-from engine.model import CHANGING, Bucket, Entry
+from engine.model import A_PERSONS, CHANGING, Bucket, Entry
 from engine.people import People
 
 _SOMEBODYS = (Kind.CHANGED, Kind.MISSING)  # what a person may have done
@@ -225,6 +225,8 @@ class Sides:
         settled: list[tuple[Record, Entry]] = []
         for record in records:
             entry = known.get(record.key)
+            if entry is not None and entry.bucket in A_PERSONS:
+                continue
             if entry is None or entry.bucket is Bucket.IN_FLIGHT or entry.version != record.version:
                 found.moving.append(record.parent)
             elif entry.bucket is Bucket.SYNCED:

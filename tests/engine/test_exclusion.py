@@ -12,9 +12,10 @@ from connectors import memory
 from engine.errors import Refused
 from engine.model import Bucket
 from engine.stories import quarantine
-from engine.wire import Buckets, Events, Exclude, Receipt, Retry, Run, Status
+from engine.wire import Buckets, Events, Exclude, Receipt, Repair, Retry, Run, Status
 from tests.bench.engine_process import engine
 from tests.cockpit.desk import desk, plain, until
+from tests.engine.comparing_night import compared, comparing, corrupt, drift, repairs
 from tests.engine.memory_migration import Night, fill, go, night, write
 
 CAUSE = "priority: value not in the map"
@@ -43,6 +44,27 @@ def test_what_is_excluded_is_in_the_sum_and_no_run_takes_it_up_even_when_it_chan
             assert {wave.state for wave in status.waves} == {"awaiting_sign_off"}
             closed(status, excluded=3)
             assert it.right.count("issue") == 54
+
+    go(work)
+
+
+def test_an_excluded_comment_that_changes_does_not_keep_its_record_from_being_compared(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path, target="{ creates: strong }")
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            it.right.faults.add(
+                "reject", "create", times=1, where=lambda fields: fields.get("body") == "called 40 times"
+            )
+            await it.run("pilot")
+            await it.conductor.exclude(Exclude(keys=["C0040"], reason="test data", by="ana"))
+            it.left.edit("comment", "C0040", {"text": "called again"})
+            await corrupt(it, "a record is dropped", "I0040")
+            await compared(it, comparing(it), full=True)
+            await repairs(it).repair(Repair(wave="pilot", by="ana"))
+            status = await it.settled()
+            assert (status.waves[0].state, status.waves[0].cause) == ("awaiting_sign_off", "")
+            assert await drift(it) == []
 
     go(work)
 

@@ -10,7 +10,7 @@ from connectors.memory.store import ME
 from engine.errors import Refused
 from engine.wire import Repair
 from tests.engine.comparing_night import CORRUPTIONS, compared, comparing, corrupt, drift, repairs, target_of
-from tests.engine.memory_migration import fill, go, night, write
+from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 
 _STUCK = {"a comment hangs on another record", "a comment is there twice"}
 
@@ -101,6 +101,25 @@ def test_a_missing_record_that_is_there_under_another_id_is_not_created_again(tm
             await it.settled()
             assert await target_of(it, "I0012") == moved
             assert it.right.count("issue") == 15
+
+    go(work)
+
+
+def test_a_record_made_anew_refers_to_what_its_source_refers_to_by_now(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path, playbook=PLAYBOOK.replace("link: Relates", "field: above"))
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            it.left.edit("incident", "I0040", {"parent": "I0052"})
+            await it.run("pilot")
+            it.right.remove("issue", await target_of(it, "I0040"), by=ME)
+            await compared(it, comparing(it), full=True)
+            it.left.edit("incident", "I0040", {"parent": "I0012"})
+            await repairs(it).repair(Repair(wave="pilot", by="ana"))
+            await it.settled()
+            anew = it.right.get("issue", await target_of(it, "I0040"))
+            assert anew is not None
+            assert anew.fields["above"] == await target_of(it, "I0012")
 
     go(work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from connectors.kit.contract import Changes, Page, Record, Scope
 from connectors.memory.connector import Memory
 from engine.clock import Clock
 from engine.ledger import Ledger
-from engine.model import Bucket, Entry, SetAside
+from engine.model import Bucket, Entry, Intent, SetAside
 from engine.wire import Run
 from tests.engine.memory_migration import fill, go, night, write
 from tests.engine.test_rollback_native import At
@@ -106,6 +106,37 @@ def test_chunks_that_were_open_when_an_engine_died_are_closed_by_the_next(tmp_pa
         clock = Hasty(1)
         assert not await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), At("written"))
         assert await given(tmp_path, clock, Run(waves=["pilot"], by="ana"), Sword(0, ""))
+        async with engine(tmp_path, clock, Sword(0, "")) as it:
+            wave, entity = (await it.ledger.waves())["pilot"].id, await it.ledger.entity("incident")
+            assert await it.ledger.open_chunks(wave, entity) == []
+
+    asyncio.run(work())
+
+
+def test_a_chunk_that_grew_until_it_was_read_again_is_carried_in_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last chunk of a lane ends where the source does: after a death, all that is new since is in it."""
+    intend, at_once = Ledger.intend, list[int]()
+
+    async def counted(self: Ledger, wave: int, entity: int, keys: Sequence[tuple[str, str]], mark: str) -> Intent:
+        if entity == await self.entity("incident"):
+            at_once.append(len(keys))
+        return await intend(self, wave, entity, keys, mark)
+
+    write(tmp_path)
+    left = memory.store(f"{tmp_path.name}-left")
+    fill(left, 20, bad=0)
+    monkeypatch.setattr(Ledger, "intend", counted)
+
+    async def work() -> None:
+        clock, run = Hasty(1), Run(waves=["pilot"], by="ana")
+        assert not await given(tmp_path, clock, run, At("written"))
+        for i in range(45):
+            left.put("incident", f"J{i}", {"short_description": "new", "priority": "1", "state": "1", "region": "EMEA"})
+        assert await given(tmp_path, clock, run, Sword(0, ""))
+        assert max(at_once) == 10
+        assert len(memory.store(f"{tmp_path.name}-right").records("issue")) == 50
         async with engine(tmp_path, clock, Sword(0, "")) as it:
             wave, entity = (await it.ledger.waves())["pilot"].id, await it.ledger.entity("incident")
             assert await it.ledger.open_chunks(wave, entity) == []
