@@ -32,6 +32,10 @@ _CLEAN = """
 DELETE FROM dirty WHERE wave = ?1 AND entity = ?2 AND mark <= ?3 AND key IN (SELECT value FROM json_each(?4))
 """
 
+_WHERE_IT_IS_DONE = """
+CROSS JOIN entry e ON e.entity = j.value->>8 AND e.key = j.value->>5 AND e.wave = ?2 AND e.bucket IN (1, 2)
+"""
+
 
 class Kept(NamedTuple):
     """A difference as the ledger keeps it."""
@@ -176,6 +180,7 @@ class Drifts:
         """`equal`: keys of records; what was written to them after the mark `until` is still to be compared.
 
         `looked_at` (keys of records) have these `differences` and no others, on themselves or on what hangs on them.
+        Those that were set aside meanwhile, or went to another wave, have none.
         """
         mark = self.mark()
         statements: list[Statement] = []
@@ -188,12 +193,14 @@ class Drifts:
                 ("DELETE FROM drift WHERE home = ? AND root IN (SELECT value FROM json_each(?))", (entity, packed))
             )
         if differences:
-            statements += self._keep(wave, entity, differences, mark)
+            statements += self._keep(wave, entity, differences, mark, _WHERE_IT_IS_DONE)
         if statements:
             await self._db.write("compared", statements)
         self.kept(mark)
 
-    def _keep(self, wave: int, home: int, differences: Sequence[Difference], mark: int) -> list[Statement]:
+    def _keep(
+        self, wave: int, home: int, differences: Sequence[Difference], mark: int, where: str = ""
+    ) -> list[Statement]:
         packed = orjson.dumps(
             [(d.flow, d.key, str(d.kind), d.field, d.target, d.root, d.by, d.at, home) for d in differences]
         ).decode()
@@ -202,7 +209,7 @@ class Drifts:
             (
                 "INSERT OR REPLACE INTO drift (entity, key, kind, field, wave, target, root, by, at, home, found) "
                 "SELECT entity.id, j.value->>1, j.value->>2, j.value->>3, ?2, j.value->>4, j.value->>5, j.value->>6, "
-                "j.value->>7, j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0",
+                f"j.value->>7, j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0 {where}",
                 (packed, wave, self._now()),
             ),
             (SOIL_THESE, (home, mark, doubtful)),

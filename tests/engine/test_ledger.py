@@ -70,6 +70,24 @@ def test_a_difference_goes_with_its_record_when_that_is_set_aside_leaves_or_goes
     with_ledger(tmp_path, work)
 
 
+def test_a_record_that_was_set_aside_or_went_to_another_wave_while_it_was_compared_has_no_difference(
+    tmp_path: Path,
+) -> None:
+    async def work(ledger: Ledger) -> None:
+        wave, entity = await wave_and_entity(ledger)
+        await ledger.add_wave("rest")
+        rest = (await ledger.waves())["rest"].id
+        for key in ("a", "b", "c"):
+            await ledger.settle(wave, entity, [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f")])
+        await ledger.settle(wave, entity, [], [SetAside("a", "link refused", "", "at a")])
+        await ledger.settle(rest, entity, [Entry("b", Bucket.SYNCED, "at b", "v1", "f")])
+        differs = [Difference("incident", key, Kind.MISSING, "", f"at {key}", key) for key in ("a", "b", "c")]
+        await ledger.drifts.found(wave, entity, [], ["a", "b", "c"], differs, until=ledger.drifts.durable)
+        assert [kept.difference.key for kept in await ledger.drifts.list()] == ["c"]
+
+    with_ledger(tmp_path, work)
+
+
 keys = st.sampled_from([f"k{n}" for n in range(12)])
 buckets = st.sampled_from(list(Bucket))
 

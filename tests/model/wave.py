@@ -116,7 +116,8 @@ def wanted(shape: Shape, s: State, i: int) -> bool:
     begun = s.chunk == "open" or (s.chunk and (anew or parent is not None))
     if s.wave != "working" or not begun or one.at or (one.entry and not anew) or not one.source:
         return False
-    return parent is None or (s.items[parent].entry == "in_flight" and s.items[parent].target)
+    ready = ("in_flight", "synced") if anew else ("in_flight",)  # what hangs on records is listed at the end, too
+    return parent is None or (s.items[parent].entry in ready and s.items[parent].target)
 
 
 def intend(shape: Shape, s: State, i: int) -> Next:

@@ -128,6 +128,7 @@ class Plan:
     lively: bool = False  # plain, and people edit at the source
     leaves: bool = False  # a target whose keys are ours to choose leaves what is there under one as it is
     by_door: bool = False  # commands come as requests to the engine's door
+    sparing: bool = False  # nobody deletes at the target what a lost create may still bring back
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     existing: bool = False  # some of the records are at the target before anybody moves them
     twists: tuple[str, ...] = ()
@@ -150,7 +151,7 @@ TWISTED = 5_000_000  # seeds from here on are harsh nights that `twists` makes w
 _MILD = 10_000  # seeds below are nights with some rest in them
 SIZED = 10_000_000  # seeds from here on are nights of all sizes, most of them small
 _YOUNG = 100_000_000  # seeds from here on may have all that came later: a seed stays the night it was
-_STEERED = 1_000_000_000  # seeds from here on: a night that the model knows has more runs, and may have two waves
+_STEERED = 1_000_000_000  # seeds from here on: nights of the model have more runs, and may have two waves; repairs
 
 
 def draw(seed: int) -> Plan:
@@ -162,6 +163,7 @@ def draw(seed: int) -> Plan:
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
+        plan = _mending(seed, replace(plan, sparing=seed >= _STEERED))
         plan = _steered(seed, replace(plan, lively=plan.plain and seed >= _YOUNG))
         plan = replace(plan, leaves=seed >= _YOUNG and Random(f"leaves {seed}").random() < 0.5)
         return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
@@ -261,6 +263,31 @@ def _at_a_point(seed: int, plan: Plan) -> Plan:
         length=plan.length + 10.0,
         faults=(*plan.faults[:least], death),
         acts=(*early, *last),
+    )
+
+
+def _mending(seed: int, plan: Plan) -> Plan:
+    """In one night of six people delete at the target what we made; it is compared, and made anew, while they go on."""
+    chance = Random(f"mending {seed}")
+    if plan.plain or seed < _STEERED or chance.random() > 1 / 6:
+        return plan
+    acts: list[Act] = []
+    for _ in range(chance.randint(1, 4)):
+        wave = chance.choice(plan.waves)
+        deeds = ["resume", "run", "reconcile fully", "repair"]
+        if chance.random() < 0.5:
+            deeds.append(chance.choice(("exclude", "rerun", "roll back", "retry", "stop", "sign", "pause", "repair")))
+        for deed in deeds:
+            after = chance.choice((0.1, 1.0, 5.0)) if deed == "repair" else chance.random() * 8
+            acts.append(Act(after, deed, wave, chance.random()))
+    return replace(
+        plan,
+        rough=True,
+        patient=True,
+        length=plan.length + 60.0,
+        pace_target=chance.choice((1.0, 2.0, 4.0)),
+        faults=plan.faults[: chance.choice((0, 2, 6))],
+        acts=(*plan.acts[: chance.randint(0, 3)], *acts),
     )
 
 
