@@ -32,9 +32,17 @@ _CLEAN = """
 DELETE FROM dirty WHERE wave = ?1 AND entity = ?2 AND mark <= ?3 AND key IN (SELECT value FROM json_each(?4))
 """
 
-_WHERE_IT_IS_DONE = """
-CROSS JOIN entry e ON e.entity = j.value->>8 AND e.key = j.value->>5 AND e.wave = ?2 AND e.bucket IN (1, 2)
+_KEEP = """
+INSERT OR REPLACE INTO drift (entity, key, kind, field, wave, target, root, by, at, home, found)
+SELECT entity.id, j.value->>1, j.value->>2, j.value->>3, ?2, j.value->>4, j.value->>5, j.value->>6, j.value->>7,
+j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0
 """
+"""Of (JSON list of differences, wave, now)."""
+
+_KEEP_OF_DONE = _KEEP + (
+    "CROSS JOIN entry e ON e.entity = j.value->>8 AND e.key = j.value->>5 AND e.wave = ?2 AND e.bucket IN (1, 2)"
+)
+"""The same, of records that were not set aside meanwhile, nor went to another wave."""
 
 
 class Kept(NamedTuple):
@@ -193,25 +201,20 @@ class Drifts:
                 ("DELETE FROM drift WHERE home = ? AND root IN (SELECT value FROM json_each(?))", (entity, packed))
             )
         if differences:
-            statements += self._keep(wave, entity, differences, mark, _WHERE_IT_IS_DONE)
+            statements += self._keep(wave, entity, differences, mark, _KEEP_OF_DONE)
         if statements:
             await self._db.write("compared", statements)
         self.kept(mark)
 
     def _keep(
-        self, wave: int, home: int, differences: Sequence[Difference], mark: int, where: str = ""
+        self, wave: int, home: int, differences: Sequence[Difference], mark: int, statement: str = _KEEP
     ) -> list[Statement]:
         packed = orjson.dumps(
             [(d.flow, d.key, str(d.kind), d.field, d.target, d.root, d.by, d.at, home) for d in differences]
         ).decode()
         doubtful = orjson.dumps([[root] for root in sorted({d.root for d in differences})]).decode()
         return [
-            (
-                "INSERT OR REPLACE INTO drift (entity, key, kind, field, wave, target, root, by, at, home, found) "
-                "SELECT entity.id, j.value->>1, j.value->>2, j.value->>3, ?2, j.value->>4, j.value->>5, j.value->>6, "
-                f"j.value->>7, j.value->>8, ?3 FROM json_each(?1) j JOIN entity ON entity.name = j.value->>0 {where}",
-                (packed, wave, self._now()),
-            ),
+            (statement, (packed, wave, self._now())),
             (SOIL_THESE, (home, mark, doubtful)),
         ]
 
