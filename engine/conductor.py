@@ -134,9 +134,7 @@ class Conductor:
                 else "Every wave is loaded: nothing to run."
             )
             return Receipt(accepted=True, durable=True, effective=True, message=message)
-        self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
-        self._refuse_half_undone(names, states)
-        await self._refuse_another_mapping(names)
+        await self.refuse_run(names)
         await self._preflight([name for name in names if states[name].state in UNCHECKED])
         for name in names:
             if states[name].state in UNDONE:
@@ -404,6 +402,14 @@ class Conductor:
             raise Refused("The engine is stopping. Wait a moment, then type the command again.")
         if self.busy:
             raise Refused(f"{', '.join(self.running)} is running. Watch: cutover status --watch. End it: cutover stop")
+
+    async def refuse_run(self, names: Sequence[str]) -> None:
+        """Raises Refused when a run of these waves could not begin now."""
+        self.refuse_when_busy()
+        states = await self._ledger.waves()
+        self._refuse_out_of_order(names, {name: row.state for name, row in states.items()})
+        self._refuse_half_undone(names, states)
+        await self._refuse_another_mapping(names)
 
     def _refuse_half_undone(self, names: Iterable[str], states: dict[str, WaveRow]) -> None:
         for name in names:

@@ -25,7 +25,7 @@ from engine.model import Bucket, Entry, Intent, SetAside
 from engine.references import References
 from engine.undos import Undos
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _WITH_ASIDE = 2  # a chunk that is done, of which records were set aside
 
 _UPSERT_ENTRIES = """

@@ -7,7 +7,7 @@ without a look whether it is there after all; what somebody edited is left alone
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -80,7 +80,7 @@ class Repairs:
         if not deeds.records:
             raise Refused(f"There is nothing to mend in wave {command.wave}. Type: cutover drift list")
         async with self._conductor.at_rest(command.wave):
-            self._conductor.refuse_when_busy()
+            await self._conductor.refuse_run([command.wave])
             row = (await self._ledger.waves())[command.wave]
             if row.state in UNDONE:
                 raise Refused(f"Wave {command.wave} was rolled back. Run it: cutover run --wave {command.wave}")
@@ -171,12 +171,15 @@ class Repairs:
                     opened[child.entity, key] = Opened(child.entity, key, "", again=True, lasting=True)
         return list(opened.values()), ties
 
-    async def _there_after_all(self, flow: Flow, keys: Iterable[str]) -> dict[str, str]:
-        """{key: id} of those that the target has, under another id than the ledger knows."""
+    async def _there_after_all(self, flow: Flow, keys: Collection[str]) -> dict[str, str]:
+        """{key: id} of those that the target has: under another id than the ledger knows, or made anew since they were
+        found missing (a search may not show that yet)."""
         long_ago = datetime.fromtimestamp(0, UTC)
         doubts = {flow.xid(key): (key, Doubt(flow.xid(key), "", long_ago)) for key in keys}
         found = await ask_once(flow.target.find, flow.target_entity, [doubt for _, doubt in doubts.values()])
-        there = {written.target: doubts[xid][0] for xid, written in found.items()}
+        known = await self._ledger.known(flow.entity, list(keys))
+        there = {entry.target: key for key, entry in known.items() if entry.target}
+        there |= {written.target: doubts[xid][0] for xid, written in found.items()}
         target = flow.target
         assert isinstance(target, Readback)
         standing = await ask_once(target.stand, flow.target_entity, list(there), ()) if there else {}

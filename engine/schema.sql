@@ -348,3 +348,10 @@ CREATE TABLE image_key (               -- the key of a wave's images, wrapped by
 -- Version 8 adds
 
 CREATE INDEX entry_changing ON entry (wave, entity) WHERE print = '?';
+
+-- Version 9 adds
+
+CREATE TRIGGER drift_anew AFTER UPDATE OF target ON entry WHEN old.target <> '' AND old.target <> new.target BEGIN
+    DELETE FROM drift WHERE home = old.entity AND root = old.key;  -- found on a copy that is not the record's any more
+    DELETE FROM drift WHERE entity = old.entity AND key = old.key;
+END;

@@ -70,6 +70,27 @@ def test_a_difference_goes_with_its_record_when_that_is_set_aside_leaves_or_goes
     with_ledger(tmp_path, work)
 
 
+def test_a_difference_goes_with_the_copy_that_it_was_found_on(tmp_path: Path) -> None:
+    async def work(ledger: Ledger) -> None:
+        wave, entity = await wave_and_entity(ledger)
+        comment = await ledger.entity("incident/comment")
+        await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "at a", "v1", "f")])
+        await ledger.settle(wave, comment, [Entry("c", Bucket.SYNCED, "at c", "v1", "f")])
+        differs = [
+            Difference("incident", "a", Kind.CHANGED, "title", "at a", "a"),
+            Difference("incident/comment", "c", Kind.MISSING, "", "at c", "a"),
+        ]
+        await ledger.drifts.found(wave, entity, [], ["a"], differs, until=ledger.drifts.durable)
+        await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "at a", "v2", "g")])
+        assert len(await ledger.drifts.list()) == 2
+        await ledger.settle(wave, comment, [Entry("c", Bucket.SYNCED, "anew", "v1", "f")])
+        assert [kept.difference.key for kept in await ledger.drifts.list()] == ["a"]
+        await ledger.settle(wave, entity, [Entry("a", Bucket.SYNCED, "anew", "v2", "g")])
+        assert await ledger.drifts.list() == []
+
+    with_ledger(tmp_path, work)
+
+
 def test_a_record_that_was_set_aside_or_went_to_another_wave_while_it_was_compared_has_no_difference(
     tmp_path: Path,
 ) -> None:

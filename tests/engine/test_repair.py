@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from connectors.memory.store import ME
+from engine.compare import Difference, Kind
 from engine.errors import Refused
-from engine.wire import Repair
+from engine.rollback import Rollbacks
+from engine.wire import Repair, Rollback
 from tests.engine.comparing_night import CORRUPTIONS, compared, comparing, corrupt, drift, repairs, target_of
 from tests.engine.memory_migration import PLAYBOOK, fill, go, night, write
 
@@ -120,6 +122,45 @@ def test_a_record_made_anew_refers_to_what_its_source_refers_to_by_now(tmp_path:
             anew = it.right.get("issue", await target_of(it, "I0040"))
             assert anew is not None
             assert anew.fields["above"] == await target_of(it, "I0012")
+
+    go(work)
+
+
+def test_a_record_that_was_made_anew_is_not_made_a_second_time_although_no_search_shows_it(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path, target="{ creates: none }")
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run("pilot")
+            gone = await target_of(it, "I0040")
+            await corrupt(it, "a record is dropped", "I0040")
+            await compared(it, comparing(it), full=True)
+            await repairs(it).repair(Repair(wave="pilot", by="ana"))
+            await it.settled()
+            assert (await drift(it), it.right.count("issue")) == ([], 15)
+            number = await it.ledger.entity("incident")
+            late = Difference("incident", "I0040", Kind.MISSING, "", gone, "I0040")  # of a comparison that took long
+            await it.ledger.drifts.found(1, number, [], ["I0040"], [late])
+            await repairs(it).repair(Repair(wave="pilot", by="ana"))
+            await it.settled()
+            assert (await drift(it), it.right.count("issue")) == ([], 15)
+
+    go(work)
+
+
+def test_a_repair_that_is_refused_has_opened_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        write(tmp_path)
+        async with night(tmp_path) as it:
+            fill(it.left, bad=0)
+            await it.run()
+            it.right.remove("issue", await target_of(it, "I0041"), by=ME)
+            await compared(it, comparing(it), full=True, wave="rest")
+            await Rollbacks(it.conductor, it.ledger).roll_back(Rollback(wave="pilot", despite="so", by="ana"))
+            await it.settled()
+            with pytest.raises(Refused, match="comes after pilot"):
+                await repairs(it).repair(Repair(wave="rest", by="ana"))
+            assert (await it.buckets())["synced"] == 42
 
     go(work)
 

@@ -322,7 +322,10 @@ class Operator:
             if half := [name for name, row in rows.items() if row.state is WaveState.ROLLING_BACK]:
                 await self._try(self._roll_back(life, half[-1], "it must be"))
             elif drifted := [name for name in todo if rows[name].cause.startswith("drift")]:
-                if not await self._try(life.give(Repair(wave=drifted[0], by=_BY))):
+                mended = await self._try(life.give(Repair(wave=drifted[0], by=_BY)))
+                if not mended and "new mappings" in self._world.plan.twists:  # as that refusal may say
+                    mended = await self._try(life.give(Rerun(wave=drifted[0], mapping="newest", by=_BY)))
+                if not mended:
                     await self._try(life.give(Reconcile(full=True, by=_BY)))
                     await self._over(life)
                     await self._try(self._run(life, todo))
@@ -405,5 +408,7 @@ class Operator:
         flows = {f.name: f for top in life.conductor.assembly.flows.values() for f in (top, *top.children)}
         for row in rows:
             flow = flows[row.entity]
+            while any(flow.xid(row.key) in flight.xids for flight in self._world.flights):
+                await asyncio.sleep(1.0)  # who looks before all is settled there tells what is not so
             there = self._systems["right"].store.tables[flow.target_entity].owner.get(flow.xid(row.key), "")
             await self._try(life.give(Resolve(key=row.key, target=there, by=_BY)))

@@ -157,19 +157,26 @@ _STEERED = 1_000_000_000  # seeds from here on: nights of the model have more ru
 def draw(seed: int) -> Plan:
     """The night of this seed."""
     if TWISTED <= seed < SIZED:
-        from tests.simulation.twists import twisted  # which knows this module
-
-        return twisted(seed, _harsh(seed, _mild(seed)))
+        return _twisted(seed, _harsh(seed, _mild(seed)))
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
         plan = _mending(seed, replace(plan, sparing=seed >= _STEERED))
         plan = _steered(seed, replace(plan, lively=plan.plain and seed >= _YOUNG))
         plan = replace(plan, leaves=seed >= _YOUNG and Random(f"leaves {seed}").random() < 0.5)
-        return replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
+        plan = replace(plan, by_door=Random(f"door {seed}").random() < 0.25)
+        if seed >= _STEERED and not (plan.plain or plan.existing) and Random(f"twist {seed}").random() < 0.15:
+            return _twisted(seed, plan)
+        return plan
     if seed >= _MILD:
         return _harsh(seed, _mild(seed))
     return _mild(seed)
+
+
+def _twisted(seed: int, plan: Plan) -> Plan:
+    from tests.simulation.twists import twisted  # which knows this module
+
+    return twisted(seed, plan)
 
 
 def _sized(seed: int, plan: Plan) -> Plan:

@@ -100,6 +100,7 @@ def test_nights_of_all_kinds_are_drawn() -> None:
     assert sum(plan.records < 10 for plan in plans) > 100
     assert sum(plan.plain for plan in plans) > 10
     assert sum(plan.by_door for plan in plans) > 20
+    assert sum(bool(draw(seed).twists) for seed in range(1_000_000_000, 1_000_000_200)) > 10
 
 
 def test_nights_held_against_the_model_have_something_to_carry_in_one_wave_and_in_two() -> None:

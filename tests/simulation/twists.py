@@ -242,7 +242,8 @@ class Second:
     def _drawn(self, life: Life) -> tuple[str, Coroutine[Any, Any, Any]]:
         chance, conductor = self._chance, life.conductor
         wave = chance.choice(tuple(conductor.assembly.waves))
-        keys = sorted(chance.sample(sorted(self._world.stores["left"].tables["incident"].keys), 1))
+        there = sorted(self._world.stores["left"].tables["incident"].keys)
+        keys = chance.sample(there, min(1, len(there)))
         same = chance.choice(("newest", "same"))
         deeds: list[tuple[str, Callable[[], Coroutine[Any, Any, Any]]]] = [
             ("run", lambda: conductor.run(Run(by=_BOB))),
