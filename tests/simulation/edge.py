@@ -300,7 +300,7 @@ class Edge:
         return answer
 
     def _departed(self, call: str, args: tuple[Any, ...], *, lost: bool = False) -> Flight:
-        flight = Flight(tuple(write.xid for write in args[1]) if call == "create" else (), lost)
+        flight = Flight(tuple(write.xid for write in args[1]) if call == "create" else (), lost, ghost=lost)
         if flight.xids:
             self._world.flights.append(flight)
         return flight

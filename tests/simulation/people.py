@@ -237,7 +237,7 @@ class People:
             store.put("comment", f"rosa{self._made:04}", {"body": "seen"}, parent=key, by="rosa")
             world.touched.setdefault(("issue", key), set())
             world.say("rosa", f"comments on issue {key}")
-        elif not (world.plan.sparing and self._may_come_again(key)):
+        elif not self._may_come_again(key):
             self._remove_with_all_that_hangs_on_it(key)
             world.deleted.add(("issue", key))
             world.say("rosa", f"deletes issue {key}")
@@ -245,7 +245,7 @@ class People:
     def _may_come_again(self, key: str) -> bool:
         """A create of it that was lost is yet to be applied: it would bring it back, and nobody could tell why."""
         xid = self._right.store.tables["issue"].xids[key]
-        return any(xid in flight.xids for flight in self._world.flights)
+        return any(flight.ghost and xid in flight.xids for flight in self._world.flights)
 
     def _at_what_was_there(self) -> None:
         """Somebody makes one more of what is to be moved, or edits or deletes one."""

@@ -128,7 +128,6 @@ class Plan:
     lively: bool = False  # plain, and people edit at the source
     leaves: bool = False  # a target whose keys are ours to choose leaves what is there under one as it is
     by_door: bool = False  # commands come as requests to the engine's door
-    sparing: bool = False  # nobody deletes at the target what a lost create may still bring back
     patient: bool = False  # the operator waits for a run to end before deeds that a run forbids
     existing: bool = False  # some of the records are at the target before anybody moves them
     twists: tuple[str, ...] = ()
@@ -161,7 +160,7 @@ def draw(seed: int) -> Plan:
     if seed >= SIZED:
         plan = _there_before(seed, _sized(seed, _harsh(seed, _mild(seed))))
         plan = _waking(seed, _at_a_point(seed, _overtaking(seed, plan)))
-        plan = _mending(seed, replace(plan, sparing=seed >= _STEERED))
+        plan = _mending(seed, plan)
         plan = _steered(seed, replace(plan, lively=plan.plain and seed >= _YOUNG))
         plan = replace(plan, leaves=seed >= _YOUNG and Random(f"leaves {seed}").random() < 0.5)
         plan = replace(plan, by_door=Random(f"door {seed}").random() < 0.25)

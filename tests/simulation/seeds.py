@@ -31,8 +31,8 @@ REGRESSIONS: dict[int, str] = {
     200018278: "a record that was made anew referred to what its source had referred to before, too: both were tied",
     200028776: "an excluded comment that changed kept its record from ever being compared: its wave was never loaded",
     200060800: "of the model: a comment that was set aside, and changed, is carried when its record was long done",
+    200095952: "of the simulation: a late create brings back what a person has deleted, and nobody can tell why",
     1000000412: "a record was set aside while it was compared: its difference came after it, and was never mended",
-    1000000761: "of the simulation: a late create brings back what a person has deleted, and nobody can tell why",
     1000011596: "of the model: a comment whose record has gone from the source is not seen any more",
     30001015: "of two intents of one create, whose record went from the source, one stayed open for ever",
 }

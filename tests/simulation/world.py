@@ -116,6 +116,7 @@ class Flight:
 
     xids: tuple[str, ...]
     lost: bool = False
+    ghost: bool = False  # it will arrive
 
 
 class World:
