@@ -131,9 +131,9 @@ async def serve(folder: Path, *, witness_from: str = "") -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, lambda: asyncio.ensure_future(conductor.end()))
             loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal went away: that is no reason to end
-            with premises.socket() as listening:
-                asked = conductor.assembly.migration.metrics
-                await stack.enter_async_context(metrics.served(asked, pictures.take, telemetry))
+            asked = conductor.assembly.migration.metrics
+            await stack.enter_async_context(metrics.served(asked, pictures.take, telemetry))
+            with premises.socket() as listening:  # last: who finds the door open finds all behind it ready
                 serving = asyncio.create_task(server.serve(sockets=[listening]))
                 log.info("engine %s serves %s", os.getpid(), conductor.assembly.migration.name)
                 while not conductor.stopped.is_set():
