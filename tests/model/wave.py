@@ -194,7 +194,7 @@ def renew(shape: Shape, s: State, i: int) -> Next:
 def finish(shape: Shape, s: State, i: int) -> Next:
     """Nothing is left to do for it: what hangs on it has gone the same way."""
     one = s.items[i]
-    if s.wave == "working" and one.entry == "in_flight" and not one.at and one.source:
+    if s.wave == "working" and one.entry == "in_flight" and not one.at:
         hanging = [s.items[c] for c in shape.children(i)]
         if all(child.entry in DONE or (not child.source and not child.at) for child in hanging):
             yield "finish", s.put(i, entry="synced")

@@ -322,13 +322,11 @@ class Operator:
             if half := [name for name, row in rows.items() if row.state is WaveState.ROLLING_BACK]:
                 await self._try(self._roll_back(life, half[-1], "it must be"))
             elif drifted := [name for name in todo if rows[name].cause.startswith("drift")]:
-                mended = await self._try(life.give(Repair(wave=drifted[0], by=_BY)))
-                if not mended and "new mappings" in self._world.plan.twists:  # as that refusal may say
-                    mended = await self._try(life.give(Rerun(wave=drifted[0], mapping="newest", by=_BY)))
-                if not mended:
+                if not await self._try(life.give(Repair(wave=drifted[0], by=_BY))):
                     await self._try(life.give(Reconcile(full=True, by=_BY)))
                     await self._over(life)
-                    await self._try(self._run(life, todo))
+                    if not await self._try(self._run(life, todo)) and "new mappings" in self._world.plan.twists:
+                        await self._try(life.give(Rerun(wave=drifted[0], mapping="newest", by=_BY)))  # as it says
             elif todo:
                 if not await self._try(self._run(life, todo)) and "new mappings" in self._world.plan.twists:
                     for name in todo:  # as that refusal says, of one of them

@@ -34,6 +34,7 @@ REGRESSIONS: dict[int, str] = {
     200095952: "of the simulation: a late create brings back what a person has deleted, and nobody can tell why",
     1000000412: "a record was set aside while it was compared: its difference came after it, and was never mended",
     1000011596: "of the model: a comment whose record has gone from the source is not seen any more",
+    1100004966: "of the model: a record that goes from the source in the moment in which it is done is done",
     30001015: "of two intents of one create, whose record went from the source, one stayed open for ever",
 }
 """Of the plans as `plan.draw` makes them: whoever changes what a seed draws finds new seeds for these sentences."""
