@@ -17,14 +17,14 @@ from engine.patience import Patience
 from engine.pipeline import Pipeline
 
 
-class Opened(NamedTuple):
+class InHand(NamedTuple):
     """A chunk that is open in the ledger. `page`: all of it, as it was just read, or None to read it again."""
 
     span: str
     page: Page | None = None
 
 
-Queue = asyncio.Queue[Opened | None]
+Queue = asyncio.Queue[InHand | None]
 
 
 class Copier:
@@ -84,7 +84,7 @@ class Copier:
             for _ in range(self._workers):
                 group.create_task(self._work(queue))
             for chunk in await self._context.ledger.open_chunks(self._context.wave, self._flow.entity):
-                await queue.put(Opened(chunk.span))  # open when the last engine ended
+                await queue.put(InHand(chunk.span))  # open when the last engine ended
             async with asyncio.TaskGroup() as readers:
                 for lane, rest in lanes.items():
                     readers.create_task(self._read(readers, queue, lane, rest))
@@ -103,7 +103,7 @@ class Copier:
             )
             self._context.telemetry.count("read", len(page.records))
             if page.records:
-                await queue.put(Opened(page.span, page._replace(rest=None)))
+                await queue.put(InHand(page.span, page._replace(rest=None)))
 
     async def _page(self, span: str) -> Page:
         limit = min(self._chunk, self._flow.reads.page)

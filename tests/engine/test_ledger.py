@@ -49,17 +49,22 @@ def test_a_record_is_in_one_bucket_and_the_sums_follow_it(tmp_path: Path) -> Non
     with_ledger(tmp_path, work)
 
 
+async def three_that_differ(ledger: Ledger) -> tuple[int, int, int, list[Difference]]:
+    """(wave, another one, entity, what was found of its records a, b and c)."""
+    wave, entity = await wave_and_entity(ledger)
+    await ledger.add_wave("rest")
+    for key in ("a", "b", "c"):
+        await ledger.settle(wave, entity, [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f")])
+    differs = [Difference("incident", key, Kind.MISSING, "", f"at {key}", key) for key in ("a", "b", "c")]
+    return wave, (await ledger.waves())["rest"].id, entity, differs
+
+
 def test_a_difference_goes_with_its_record_when_that_is_set_aside_leaves_or_goes_to_another_wave(
     tmp_path: Path,
 ) -> None:
     async def work(ledger: Ledger) -> None:
-        wave, entity = await wave_and_entity(ledger)
-        await ledger.add_wave("rest")
-        rest = (await ledger.waves())["rest"].id
-        for key in ("a", "b", "c"):
-            await ledger.settle(wave, entity, [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f")])
-            differs = [Difference("incident", key, Kind.MISSING, "", f"at {key}", key)]
-            await ledger.drifts.found(wave, entity, [], [key], differs, until=ledger.drifts.durable)
+        wave, rest, entity, differs = await three_that_differ(ledger)
+        await ledger.drifts.found(wave, entity, [], ["a", "b", "c"], differs, until=ledger.drifts.durable)
         assert [kept.difference.key for kept in await ledger.drifts.list()] == ["a", "b", "c"]
         await ledger.settle(wave, entity, [Entry("a", Bucket.IN_FLIGHT, "at a", "v2", "f")])
         await ledger.settle(wave, entity, [], [SetAside("a", "gone at the source", "", "at a")], bucket=Bucket.LEFT)
@@ -95,14 +100,9 @@ def test_a_record_that_was_set_aside_or_went_to_another_wave_while_it_was_compar
     tmp_path: Path,
 ) -> None:
     async def work(ledger: Ledger) -> None:
-        wave, entity = await wave_and_entity(ledger)
-        await ledger.add_wave("rest")
-        rest = (await ledger.waves())["rest"].id
-        for key in ("a", "b", "c"):
-            await ledger.settle(wave, entity, [Entry(key, Bucket.SYNCED, f"at {key}", "v1", "f")])
+        wave, rest, entity, differs = await three_that_differ(ledger)
         await ledger.settle(wave, entity, [], [SetAside("a", "link refused", "", "at a")])
         await ledger.settle(rest, entity, [Entry("b", Bucket.SYNCED, "at b", "v1", "f")])
-        differs = [Difference("incident", key, Kind.MISSING, "", f"at {key}", key) for key in ("a", "b", "c")]
         await ledger.drifts.found(wave, entity, [], ["a", "b", "c"], differs, until=ledger.drifts.durable)
         assert [kept.difference.key for kept in await ledger.drifts.list()] == ["c"]
 
